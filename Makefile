@@ -1,0 +1,132 @@
+# make          the program and the Python module, in build/
+# make check    every test            make lint     formatter, warnings, analysis, floors
+# make demo     see it work           make bench    figures for docs/performance.md
+# make fuzz     damaged input, as long as SECONDS says
+# make docs     docs/commands.md, from the commands' own help
+# make install-deps                   what a new Debian machine lacks (.ci/packages)
+
+CC ?= cc
+PYTHON ?= python3
+BUILD ?= build
+# Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
+ROOMS ?= base target report image heap go . command
+SANITIZE ?=
+
+CPPFLAGS := -D_GNU_SOURCE -Inative
+# "override": CFLAGS of the command line choose only how to optimize.
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 -Wall -Wextra -Werror -fPIC -fvisibility=hidden \
+	-fno-strict-aliasing -pthread
+ifneq ($(SANITIZE),)
+override CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+LDLIBS := -ldw -lelf -lzstd -ljansson -lsmartcols -lm -pthread
+
+SOURCES := $(foreach room,$(ROOMS),$(wildcard native/$(room)/*.c))
+OBJECTS := $(patsubst native/%.c,$(BUILD)/%.o,$(SOURCES))
+MODULE_OBJECTS := $(patsubst native/%.c,$(BUILD)/%.o,$(wildcard native/python/*.c))
+LIBRARY := $(BUILD)/libspanwalk.a
+TESTS ?= $(patsubst tests/native/%.c,$(BUILD)/tests/%,$(wildcard tests/native/test_*.c))
+
+.PHONY: all library native-tests clean
+all: $(BUILD)/spanwalk $(BUILD)/spanwalk.abi3.so
+library: $(LIBRARY)
+
+$(BUILD)/%.o: native/%.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIBRARY): $(OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/spanwalk: $(BUILD)/cli/main.o $(LIBRARY)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/spanwalk.abi3.so: $(MODULE_OBJECTS) $(LIBRARY)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LDLIBS) -o $@
+
+$(BUILD)/python/%.o: CPPFLAGS += -DPy_LIMITED_API=0x03090000 $(shell $(PYTHON) -c \
+	"import sysconfig; print('-I' + sysconfig.get_path('include'))")
+
+$(BUILD)/tests/%: tests/native/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/native $(CFLAGS) $(LDFLAGS) -MMD -MP $(filter %.c %.a,$^) \
+		$(LDLIBS) -lcmocka -o $@
+
+native-tests: $(TESTS)
+	@set -e; for test in $(TESTS); do echo "== $$test"; $$test; done
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(MODULE_OBJECTS:.o=.d) $(BUILD)/cli/main.d \
+	$(wildcard $(BUILD)/tests/*.d)
+
+# ---- tests ----
+
+.PHONY: check sanitized-tests check-python
+# One after the other, so that what a test prints stands together.
+check:
+	$(MAKE) all
+	$(MAKE) native-tests
+	$(MAKE) sanitized-tests
+	$(MAKE) check-python
+
+# The same tests under AddressSanitizer and UBSan, and the program, for damaged input.
+sanitized-tests:
+	$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=address,undefined CFLAGS="-O1 -g" \
+		$(BUILD)/sanitize/spanwalk native-tests
+
+# PYTEST_ARGS="-k hosts" runs a part. Without a Go toolchain, tests that need one are left out.
+check-python: all $(BUILD)/venv/ready
+	@if ! command -v go >/dev/null; then echo "no Go toolchain: committed cores only"; fi
+	$(if $(shell command -v go),,SPANWALK_NO_GO=1) SPANWALK_BUILD=$(abspath $(BUILD)) \
+		$(BUILD)/venv/bin/python -m pytest $(PYTEST_ARGS) tests
+
+# Tools for tests and lint that Debian lacks or has too old: [dev] in pyproject.toml.
+$(BUILD)/venv/ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python tests/lint/requirements.py dev | \
+		$(@D)/bin/pip install --quiet --disable-pip-version-check -r /dev/stdin
+	touch $@
+
+# ---- lint ----
+
+C_FILES = $(wildcard native/*.[ch] native/*/*.[ch] tests/*/*.[ch] cores/programs/*/*.[ch])
+
+.PHONY: lint lint-c lint-python lint-go
+lint: lint-c lint-python lint-go
+
+# The compiler's warnings are errors in every build.
+lint-c: all
+	clang-format --dry-run -Werror $(C_FILES)
+	$(PYTHON) tests/lint/floors.py
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
+		--inline-suppr --suppress=missingIncludeSystem -j 2 --error-exitcode=1 \
+		-D_GNU_SOURCE -Inative native
+
+lint-python: all $(BUILD)/venv/ready
+	$(BUILD)/venv/bin/ruff check .
+	$(BUILD)/venv/bin/ruff format --check .
+	MYPYPATH=native/python PYTHONPATH=$(BUILD) $(BUILD)/venv/bin/python -m mypy.stubtest spanwalk
+
+lint-go:
+	@command -v gofmt >/dev/null || { echo "no gofmt: Go files are not checked"; exit 0; }; \
+	unformatted=$$(gofmt -l cores/programs); \
+	test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+
+# ---- and the rest ----
+
+.PHONY: install-deps demo docs
+install-deps:
+	@bash .ci/install
+
+demo: install-deps
+	$(MAKE) all
+	@cores/demo
+
+docs: $(BUILD)/spanwalk
+	$(BUILD)/spanwalk help --markdown >$(BUILD)/commands.md
+	cp $(BUILD)/commands.md docs/commands.md

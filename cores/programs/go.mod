@@ -1,0 +1,3 @@
+module spanwalk/programs
+
+go 1.22

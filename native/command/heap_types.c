@@ -1,0 +1,66 @@
+/* heap-types: live memory by type. */
+#include "command/command.h"
+#include "command/type_tally.h"
+
+static void add_sentence(struct sw_report *report, const struct sw_naming *naming,
+			 const struct sw_type_tally *tally, uint64_t typed_bytes)
+{
+	char live[16], bytes[16], count[32];
+	uint64_t whole = naming->heap->object_bytes;
+	double typed = whole ? 100.0 * (double)typed_bytes / (double)whole : 100;
+	if (tally->count)
+		sw_report_sentence(report, "%s of %s live are %s %s.",
+				   sw_text_bytes(tally->rows[0].bytes, bytes),
+				   sw_text_bytes(whole, live),
+				   sw_text_count(tally->rows[0].objects, count),
+				   sw_naming_type_name(naming, tally->rows[0].type));
+	sw_report_sentence(report, "%.1f %% of the live bytes have a known type.", typed);
+	sw_report_next(report, "leak-roots");
+}
+
+static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
+			    struct sw_report *report)
+{
+	struct sw_naming naming;
+	struct sw_type_tally tally;
+	uint64_t typed_objects = 0, typed_bytes = 0;
+
+	struct sw_error *error = sw_naming_init_types(&naming, session);
+	if (!error)
+		error = sw_type_tally_init(&tally, &naming);
+	if (error)
+		return error;
+	struct sw_object_walk walk = {0};
+	while (sw_object_walk_next(&walk, naming.heap)) {
+		sw_type_tally_add(&tally, &naming, walk.object, walk.span->elemsize);
+		if (sw_naming_type(&naming, walk.object)) {
+			typed_objects++;
+			typed_bytes += walk.span->elemsize;
+		}
+	}
+	sw_type_tally_sort(&tally, &naming);
+	add_sentence(report, &naming, &tally, typed_bytes);
+	sw_report_summary(report, "live_objects", json_integer(naming.heap->object_count));
+	sw_report_summary(report, "live_bytes", sw_json_bytes(naming.heap->object_bytes));
+	sw_report_summary(report, "typed_objects", json_integer((json_int_t)typed_objects));
+	sw_report_summary(report, "typed_bytes", sw_json_bytes(typed_bytes));
+	sw_type_tally_report(&tally, &naming, report, "types", sw_arguments_limit(arguments),
+			     naming.heap->object_bytes);
+	sw_type_tally_free(&tally);
+	return NULL;
+}
+
+const struct sw_command sw_command_heap_types = {
+	.name = "heap-types",
+	.usage = "",
+	.summary = "live memory by type",
+	.help = "Counts live objects and their bytes (of whole slots, as the allocator hands them "
+		"out) "
+		"by type. A type comes from the object's own header where it has one, else from "
+		"what "
+		"refers to it: variables, fields, interfaces. The backing array of a slice counts "
+		"as "
+		"[]T, the bytes of a string as string, a closure as the function it runs.",
+	.example = "spanwalk heap-types app.core --limit 20",
+	.run = run,
+};

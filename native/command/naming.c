@@ -1,0 +1,324 @@
+#include "command/naming.h"
+
+#include "go/value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { MAX_STEP = 256, MAX_EXPRESSION = 4096 };
+
+struct sw_error *sw_naming_init_types(struct sw_naming *naming, struct sw_session *session)
+{
+	memset(naming, 0, sizeof(*naming));
+	struct sw_error *error = sw_session_heap(session, &naming->heap);
+	if (!error)
+		error = sw_session_go(session, &naming->go);
+	if (!error)
+		error = sw_session_types(session, &naming->types, &naming->typing);
+	return error;
+}
+
+struct sw_error *sw_naming_init(struct sw_naming *naming, struct sw_session *session)
+{
+	struct sw_error *error = sw_naming_init_types(naming, session);
+	return error ? error : sw_session_graph(session, &naming->graph);
+}
+
+bool sw_object_walk_next(struct sw_object_walk *walk, const struct sw_heap *heap)
+{
+	bool is_first = !walk->span;
+	if (is_first && heap->block_count)
+		walk->bits = heap->blocks[0].marked;
+	while (!walk->bits) {
+		if (++walk->block >= heap->block_count)
+			return false;
+		walk->bits = heap->blocks[walk->block].marked;
+	}
+	walk->object = is_first ? 0 : walk->object + 1;
+	walk->slot = (sw_slot)(walk->block * 64 + (unsigned)__builtin_ctzll(walk->bits));
+	walk->span = &heap->space.spans[heap->blocks[walk->block].span];
+	walk->bits &= walk->bits - 1;
+	return true;
+}
+
+/* ---- types ---- */
+
+sw_type sw_naming_type(const struct sw_naming *naming, sw_object object)
+{
+	return object < naming->typing->object_count ? naming->typing->types[object] : 0;
+}
+
+const char *sw_naming_type_name(const struct sw_naming *naming, sw_type type)
+{
+	const struct sw_type_info *info = type ? sw_type_info(naming->types, type) : NULL;
+	return info && info->name && *info->name ? info->name : "?";
+}
+
+bool sw_naming_is_internal(const struct sw_naming *naming, sw_object object)
+{
+	sw_type type = sw_naming_type(naming, object);
+	const struct sw_type_info *info = type ? sw_type_info(naming->types, type) : NULL;
+	return info && info->is_internal;
+}
+
+/* ---- roots ---- */
+
+const struct sw_go_root *sw_naming_root(const struct sw_naming *naming, sw_node node)
+{
+	return &naming->go->roots.items[node - naming->graph->object_count];
+}
+
+const char *sw_naming_root_kind(enum sw_go_root_kind kind)
+{
+	switch (kind) {
+	case SW_GO_ROOT_GLOBAL:
+		return "global";
+	case SW_GO_ROOT_GOROUTINE:
+		return "goroutine";
+	case SW_GO_ROOT_LOCAL:
+		return "local";
+	case SW_GO_ROOT_FINALIZER:
+		return "finalizer";
+	case SW_GO_ROOT_CLEANUP:
+		return "cleanup";
+	case SW_GO_ROOT_WEAK:
+		return "weak handle";
+	case SW_GO_ROOT_QUEUE:
+		return "queue";
+	case SW_GO_ROOT_TINY:
+		return "tiny block";
+	case SW_GO_ROOT_RUNTIME:
+		return "runtime";
+	}
+	return "?";
+}
+
+/* "net/http.(*conn).serve: c" → "net/http": up to the first dot behind the last slash that is not
+ * inside type arguments. */
+static void package_of_name(const char *name, char *out, size_t size)
+{
+	size_t end = 0;
+	for (size_t i = 0; name[i] && name[i] != '[' && name[i] != ':' && name[i] != '('; i++)
+		if (name[i] == '/')
+			end = i;
+	while (name[end] && name[end] != '.')
+		end++;
+	snprintf(out, size, "%.*s", name[end] == '.' ? (int)end : 0, name);
+}
+
+void sw_naming_package(const struct sw_naming *naming, sw_node node, char *out, size_t size)
+{
+	const struct sw_go_root *root = sw_naming_root(naming, node);
+	*out = 0;
+	if (root->kind == SW_GO_ROOT_GLOBAL || root->kind == SW_GO_ROOT_LOCAL)
+		package_of_name(root->name, out, size);
+	else if (root->kind != SW_GO_ROOT_GOROUTINE)
+		snprintf(out, size, "runtime");
+}
+
+/* ---- steps ---- */
+
+/* The first word of an object that points into another one. */
+struct search {
+	const struct sw_heap *heap;
+	sw_object target;
+	uint64_t offset;
+	sw_addr pointer;
+	bool is_found;
+};
+
+static bool search_pointer(void *context, uint64_t offset, sw_addr pointer)
+{
+	struct search *search = context;
+	if (sw_heap_object(search->heap, pointer) != search->target)
+		return true;
+	search->offset = offset;
+	search->pointer = pointer;
+	search->is_found = true;
+	return false;
+}
+
+/* How an object refers to the next one: ".parser.buf", "[17]", `["k"]`, "" for a hidden part. */
+static void object_step(const struct sw_naming *naming, sw_object from, sw_object to, char *out)
+{
+	struct search search = {.heap = naming->heap, .target = to};
+	sw_slot slot = sw_heap_select(naming->heap, from);
+	sw_type type = sw_naming_type(naming, from);
+
+	*out = 0;
+	sw_heap_pointers(naming->heap, slot, search_pointer, &search);
+	if (!search.is_found)
+		return;
+	if (type)
+		sw_value_step(naming->types, naming->go, naming->heap, type,
+			      sw_heap_slot_address(naming->heap, slot), search.offset, out,
+			      MAX_STEP);
+	else
+		snprintf(out, MAX_STEP, ".(+0x%" PRIx64 ")", search.offset);
+}
+
+/* How a root refers to its object: the field of the variable that holds the pointer. */
+static void root_step(const struct sw_naming *naming, sw_node node, sw_object to, char *out)
+{
+	const struct sw_go_root *root = sw_naming_root(naming, node);
+	uint32_t number = node - naming->graph->object_count;
+	const struct sw_root_words *words = &naming->heap->root_words;
+
+	*out = 0;
+	if (!root->type)
+		return;
+	for (size_t i = 0; i < words->count; i++) {
+		const struct sw_root_word *word = &words->items[i];
+		if (word->root != number || !word->at ||
+		    sw_heap_object(naming->heap, word->pointer) != to)
+			continue;
+		char field[MAX_STEP];
+		*field = 0;
+		sw_type_path(naming->types, sw_type_of_dwarf(naming->types, root->type),
+			     word->at - root->address + root->type_offset, field, sizeof(field));
+		snprintf(out, MAX_STEP, "%s%s", *field && *field != '[' ? "." : "", field);
+		return;
+	}
+}
+
+static void edge_step(const struct sw_naming *naming, sw_node from, sw_node to, char *out)
+{
+	*out = 0;
+	if (sw_graph_is_root(naming->graph, to))
+		snprintf(out, MAX_STEP, ": %s", sw_naming_root(naming, to)->name);
+	else if (sw_graph_is_root(naming->graph, from))
+		root_step(naming, from, to, out);
+	else
+		object_step(naming, from, to, out);
+}
+
+/* A run of steps that are all alike (a linked list) is written once with its number. */
+struct expression {
+	char text[MAX_EXPRESSION];
+	size_t length;
+	char last[MAX_STEP];
+	unsigned repeats; /* of `last`, beyond the first */
+};
+
+static void append(struct expression *expression, const char *text)
+{
+	size_t length = strlen(text), room = sizeof(expression->text) - 1 - expression->length;
+	if (length > room)
+		length = room;
+	memcpy(expression->text + expression->length, text, length);
+	expression->length += length;
+	expression->text[expression->length] = 0;
+}
+
+static void flush_repeats(struct expression *expression)
+{
+	char text[64];
+	if (expression->repeats > 1) {
+		snprintf(text, sizeof(text), "{%u times}", expression->repeats + 1);
+		append(expression, text);
+	} else if (expression->repeats == 1) {
+		append(expression, expression->last);
+	}
+	expression->repeats = 0;
+}
+
+static void add_step(struct expression *expression, const char *step)
+{
+	if (*step && !strcmp(step, expression->last)) {
+		expression->repeats++;
+		return;
+	}
+	flush_repeats(expression);
+	append(expression, step);
+	snprintf(expression->last, sizeof(expression->last), "%s", step);
+}
+
+char *sw_naming_expression(const struct sw_naming *naming, const struct sw_path *path)
+{
+	struct expression expression = {.length = 0};
+	char step[MAX_STEP];
+
+	if (!path->count)
+		return strdup("");
+	if (sw_graph_is_root(naming->graph, path->nodes[0]))
+		append(&expression, sw_naming_root(naming, path->nodes[0])->name);
+	for (size_t i = 1; i < path->count; i++) {
+		edge_step(naming, path->nodes[i - 1], path->nodes[i], step);
+		add_step(&expression, step);
+	}
+	flush_repeats(&expression);
+	return strdup(expression.text);
+}
+
+json_t *sw_naming_object(const struct sw_naming *naming, sw_object object)
+{
+	json_t *row = json_object();
+	json_object_set_new(row, "address", sw_json_address(sw_heap_address(naming->heap, object)));
+	const char *type = sw_naming_type_name(naming, sw_naming_type(naming, object));
+	json_object_set_new(row, "type", sw_json_text(type, strlen(type)));
+	json_object_set_new(row, "size_bytes", sw_json_bytes(sw_heap_size(naming->heap, object)));
+	return row;
+}
+
+static json_t *node_step(const struct sw_naming *naming, sw_node node, const char *step)
+{
+	json_t *row;
+	if (sw_graph_is_root(naming->graph, node)) {
+		const struct sw_go_root *root = sw_naming_root(naming, node);
+		row = json_object();
+		json_object_set_new(row, "step", sw_json_text(root->name, strlen(root->name)));
+		json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
+		return row;
+	}
+	row = sw_naming_object(naming, node);
+	json_object_set_new(row, "step", sw_json_text(step, strlen(step)));
+	return row;
+}
+
+json_t *sw_naming_steps(const struct sw_naming *naming, const struct sw_path *path)
+{
+	enum { ENDS = 32 }; /* of a very long path both ends are shown */
+	json_t *steps = json_array();
+	char step[MAX_STEP];
+
+	for (size_t i = 0; i < path->count; i++) {
+		if (path->count > 2 * ENDS && i == ENDS) {
+			json_t *gap = json_object();
+			json_object_set_new(gap, "step", json_string("…"));
+			json_object_set_new(gap, "left_out_steps",
+					    json_integer((json_int_t)(path->count - 2 * ENDS)));
+			json_array_append_new(steps, gap);
+			i = path->count - ENDS;
+		}
+		*step = 0;
+		if (i)
+			edge_step(naming, path->nodes[i - 1], path->nodes[i], step);
+		json_array_append_new(steps, node_step(naming, path->nodes[i], step));
+	}
+	return steps;
+}
+
+/* ---- addresses ---- */
+
+struct sw_error *sw_naming_find(const struct sw_naming *naming, sw_addr address, sw_object *out)
+{
+	sw_slot slot = sw_heap_slot(naming->heap, address);
+	*out = sw_heap_object(naming->heap, address);
+	if (*out != SW_NO_OBJECT)
+		return NULL;
+	if (slot == SW_NO_SLOT)
+		return sw_error_hint(
+			sw_error_format(SW_ERR_NOT_FOUND,
+					"no object of the Go heap is at 0x%" PRIx64, address),
+			"addresses of objects come from find TYPE, or a debugger's print");
+	const struct sw_span *span = sw_heap_slot_span(naming->heap, slot);
+	bool is_free =
+		!sw_go_span_is_live(&naming->go->spans.items[span->owner], slot - span->first_slot);
+	return sw_error_hint(sw_error_format(SW_ERR_NOT_FOUND,
+					     "the slot of %" PRIu64 " bytes at 0x%" PRIx64 " is %s",
+					     span->elemsize,
+					     sw_heap_slot_address(naming->heap, slot),
+					     is_free ? "free" : "garbage"),
+			     "nothing holds it; the next collection %s",
+			     is_free ? "or allocation may use it" : "frees it");
+}

@@ -1,0 +1,61 @@
+/* What nodes of the graph and paths between them are called, in Go's terms. Shared by the commands
+ * that show holders. */
+#ifndef SW_COMMAND_NAMING_H
+#define SW_COMMAND_NAMING_H
+
+#include "session.h"
+
+/* Everything that names things; all borrowed from the session. */
+struct sw_naming {
+	struct sw_go *go;
+	struct sw_heap *heap;
+	struct sw_graph *graph;
+	struct sw_types *types;
+	struct sw_typing *typing;
+};
+
+/* Builds what it needs: heap, types, graph. */
+struct sw_error *sw_naming_init(struct sw_naming *naming, struct sw_session *session);
+/* The same without the graph: for types alone. */
+struct sw_error *sw_naming_init_types(struct sw_naming *naming, struct sw_session *session);
+
+/* Walks all objects in order: `struct sw_object_walk walk = {0}; while (sw_object_walk_next(…))`.
+ */
+struct sw_object_walk {
+	sw_object object;
+	sw_slot slot;
+	const struct sw_span *span;
+	size_t block;  /* private */
+	uint64_t bits; /* private: of the block, still to come */
+};
+bool sw_object_walk_next(struct sw_object_walk *walk, const struct sw_heap *heap);
+
+/* The type of an object, 0 when unknown. */
+sw_type sw_naming_type(const struct sw_naming *naming, sw_object object);
+/* Its name; "?" when unknown. Valid until a type is added. */
+const char *sw_naming_type_name(const struct sw_naming *naming, sw_type type);
+/* Is it a part of a map or channel that the language hides? */
+bool sw_naming_is_internal(const struct sw_naming *naming, sw_object object);
+
+/* The root of a root node. */
+const struct sw_go_root *sw_naming_root(const struct sw_naming *naming, sw_node node);
+/* "global", "goroutine", "local", "finalizer", … */
+const char *sw_naming_root_kind(enum sw_go_root_kind kind);
+/* The import path of the package that a root belongs to, into out; "" when none is known. */
+void sw_naming_package(const struct sw_naming *naming, sw_node root, char *out, size_t size);
+
+/* One Go expression for a path: `main.sessions["k"].parser.buf`,
+ * `goroutine 42: main.serve: req.Body`. malloc'ed, NULL without memory. */
+char *sw_naming_expression(const struct sw_naming *naming, const struct sw_path *path);
+
+/* The steps of a path as an array of {"step", "type", "address", "size_bytes"}: the root first,
+ * then each object with the expression from the one before. */
+json_t *sw_naming_steps(const struct sw_naming *naming, const struct sw_path *path);
+
+/* {"address", "type", "size_bytes"} of an object. */
+json_t *sw_naming_object(const struct sw_naming *naming, sw_object object);
+
+/* The live object at an address; SW_ERR_NOT_FOUND says what is there instead. */
+struct sw_error *sw_naming_find(const struct sw_naming *naming, sw_addr address, sw_object *out);
+
+#endif

@@ -1,0 +1,211 @@
+#include "command/suspect.h"
+
+enum {
+	MIN_CHAIN = 8,	/* a descent through so many of one type is a list */
+	MAX_HIDDEN = 6, /* map → directory → table → groups → slots, and one more */
+};
+
+/* ---- the accumulation point ---- */
+
+static bool is_object(const struct sw_naming *naming, sw_node node)
+{
+	return node < naming->graph->object_count;
+}
+
+static sw_type type_of(const struct sw_naming *naming, sw_node node)
+{
+	return is_object(naming, node) ? sw_naming_type(naming, node) : 0;
+}
+
+/* The child to descend into, or SW_NO_NODE. */
+static sw_node next_node(const struct sw_dominators *dominators, sw_node node)
+{
+	sw_node child = dominators->heaviest[node];
+	if (child == SW_NO_NODE ||
+	    (double)dominators->retained_bytes[child] <
+		    SW_SUSPECT_SHARE * (double)dominators->retained_bytes[node])
+		return SW_NO_NODE;
+	return child;
+}
+
+static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
+		    const struct sw_dominators *dominators)
+{
+	sw_node node = suspect->top, child, first = node;
+	uint32_t chain = 0;
+
+	while ((child = next_node(dominators, node)) != SW_NO_NODE) {
+		bool is_same =
+			type_of(naming, child) && type_of(naming, child) == type_of(naming, node);
+		if (!is_same)
+			first = child;
+		chain = is_same ? chain + 1 : 0;
+		node = child;
+	}
+	suspect->point = chain >= MIN_CHAIN ? first : node;
+	suspect->chain = chain >= MIN_CHAIN ? chain + 1 : 0;
+}
+
+/* ---- what is below ---- */
+
+/* Objects whose dominator is a suspect's point or a hidden part below one. */
+struct gathering {
+	const struct sw_naming *naming;
+	const struct sw_dominators *dominators;
+	uint64_t *holders; /* a bit for each node: points, and hidden parts below them */
+	struct sw_suspect *suspects;
+	size_t count;
+	struct sw_type_tally *tallies; /* [count] */
+};
+
+/* The suspect above a node: over hidden parts up to its point. */
+static size_t suspect_above(const struct gathering *gathering, sw_node node)
+{
+	for (unsigned step = 0; step <= MAX_HIDDEN; step++) {
+		for (size_t i = 0; i < gathering->count; i++)
+			if (gathering->suspects[i].point == node)
+				return i;
+		node = gathering->dominators->idom[node];
+	}
+	return SIZE_MAX;
+}
+
+/* Hidden parts become holders themselves, level by level. True when there were any. */
+static bool add_hidden_parts(struct gathering *gathering)
+{
+	bool found = false;
+	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
+		if (!sw_bitset_has(gathering->holders, gathering->dominators->idom[object]) ||
+		    sw_bitset_has(gathering->holders, object) ||
+		    !sw_naming_is_internal(gathering->naming, object))
+			continue;
+		sw_bitset_set(gathering->holders, object);
+		found = true;
+	}
+	return found;
+}
+
+static void tally_children(struct gathering *gathering)
+{
+	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
+		sw_node holder = gathering->dominators->idom[object];
+		if (!sw_bitset_has(gathering->holders, holder) ||
+		    sw_bitset_has(gathering->holders, object))
+			continue;
+		size_t i = suspect_above(gathering, holder);
+		if (i < gathering->count)
+			sw_type_tally_add(&gathering->tallies[i], gathering->naming, object,
+					  gathering->dominators->retained_bytes[object]);
+	}
+}
+
+/* A list has accumulated its own nodes. */
+static void set_chain(struct sw_suspect *suspect, const struct gathering *gathering)
+{
+	suspect->accumulation = (struct sw_accumulation){
+		.type = type_of(gathering->naming, suspect->point),
+		.objects = suspect->chain,
+		.bytes = gathering->dominators->retained_bytes[suspect->point],
+		.largest = suspect->point,
+	};
+}
+
+static void set_accumulation(struct sw_suspect *suspect, const struct sw_type_tally *tally)
+{
+	if (!tally->count)
+		return;
+	const struct sw_type_row *row = &tally->rows[0];
+	suspect->accumulation =
+		(struct sw_accumulation){row->type, row->objects, row->bytes, row->largest};
+}
+
+static struct sw_error *gather(struct gathering *gathering)
+{
+	struct sw_error *error = NULL;
+	for (size_t i = 0; !error && i < gathering->count; i++) {
+		sw_bitset_set(gathering->holders, gathering->suspects[i].point);
+		error = sw_type_tally_init(&gathering->tallies[i], gathering->naming);
+	}
+	if (error)
+		return error;
+	for (unsigned level = 0; level < MAX_HIDDEN && add_hidden_parts(gathering); level++)
+		;
+	tally_children(gathering);
+	for (size_t i = 0; i < gathering->count; i++) {
+		sw_type_tally_sort(&gathering->tallies[i], gathering->naming);
+		if (gathering->suspects[i].chain)
+			set_chain(&gathering->suspects[i], gathering);
+		else
+			set_accumulation(&gathering->suspects[i], &gathering->tallies[i]);
+	}
+	return NULL;
+}
+
+struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
+				  const struct sw_naming *naming,
+				  const struct sw_dominators *dominators)
+{
+	struct gathering gathering = {naming, dominators, NULL, suspects, count, NULL};
+	gathering.holders = calloc(sw_bitset_words(naming->graph->node_count), sizeof(uint64_t));
+	gathering.tallies = calloc(count + 1, sizeof(*gathering.tallies));
+	struct sw_error *error = gathering.holders && gathering.tallies ? NULL : sw_error_memory();
+	for (size_t i = 0; !error && i < count; i++)
+		descend(&suspects[i], naming, dominators);
+	if (!error)
+		error = gather(&gathering);
+	for (size_t i = 0; gathering.tallies && i < count; i++)
+		sw_type_tally_free(&gathering.tallies[i]);
+	free(gathering.tallies);
+	free(gathering.holders);
+	return error;
+}
+
+/* ---- the largest of what has accumulated ---- */
+
+/* Is the object below the point with only hidden parts in between? */
+static bool is_below(const struct sw_suspect *suspect, const struct sw_naming *naming,
+		     const struct sw_dominators *dominators, sw_object object)
+{
+	sw_node node = dominators->idom[object];
+	for (unsigned step = 0; step <= MAX_HIDDEN; step++) {
+		if (node == suspect->point)
+			return true;
+		if (!is_object(naming, node) || !sw_naming_is_internal(naming, node))
+			return false;
+		node = dominators->idom[node];
+	}
+	return false;
+}
+
+/* Inserts into a list that is kept sorted and short. */
+static void insert(struct sw_largest *list, size_t *count, size_t limit, struct sw_largest item)
+{
+	size_t at = *count < limit ? (*count)++ : limit - 1;
+	if (at == limit - 1 && *count == limit && list[at].object != SW_NO_OBJECT &&
+	    list[at].bytes >= item.bytes)
+		return;
+	while (at && list[at - 1].bytes < item.bytes) {
+		list[at] = list[at - 1];
+		at--;
+	}
+	list[at] = item;
+}
+
+struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect,
+				    const struct sw_naming *naming,
+				    const struct sw_dominators *dominators, size_t limit,
+				    struct sw_largest **out, size_t *count)
+{
+	*count = 0;
+	*out = calloc(limit + 1, sizeof(**out));
+	if (!*out)
+		return sw_error_memory();
+	for (size_t i = 0; i < limit; i++)
+		(*out)[i].object = SW_NO_OBJECT;
+	for (sw_object object = 0; limit && object < naming->graph->object_count; object++)
+		if (sw_naming_type(naming, object) == suspect->accumulation.type &&
+		    is_below(suspect, naming, dominators, object))
+			insert(*out, count, limit,
+			       (struct sw_largest){object, dominators->retained_bytes[object]});
+	return NULL;
+}

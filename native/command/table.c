@@ -1,0 +1,15 @@
+/* Which commands there are, in the order of the help: a new one is two lines here. */
+#include "command/command.h"
+
+extern const struct sw_command sw_command_heap;
+extern const struct sw_command sw_command_verify;
+extern const struct sw_command sw_command_heap_types;
+extern const struct sw_command sw_command_leak_roots;
+extern const struct sw_command sw_command_who_holds;
+extern const struct sw_command sw_command_retained;
+extern const struct sw_command sw_command_find_type;
+
+const struct sw_command *const sw_commands[] = {
+	&sw_command_leak_roots, &sw_command_who_holds, &sw_command_retained, &sw_command_heap_types,
+	&sw_command_find_type,	&sw_command_heap,      &sw_command_verify,   NULL,
+};

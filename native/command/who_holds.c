@@ -1,0 +1,97 @@
+/* who-holds ADDR: every root that keeps an object alive, and a path from each. */
+#include "command/command.h"
+#include "command/naming.h"
+
+#include <inttypes.h>
+
+static void add_path(struct sw_report *report, const struct sw_naming *naming,
+		     const struct sw_path *path)
+{
+	json_t *row = json_object();
+	const struct sw_go_root *root = sw_naming_root(naming, path->nodes[0]);
+	char *expression = sw_naming_expression(naming, path);
+
+	json_object_set_new(row, "root", sw_json_text(root->name, strlen(root->name)));
+	json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
+	json_object_set_new(row, "length_steps", json_integer((json_int_t)path->count - 1));
+	json_object_set_new(
+		row, "expression",
+		sw_json_text(expression ? expression : "", expression ? strlen(expression) : 0));
+	json_object_set_new(row, "path", sw_naming_steps(naming, path));
+	sw_report_row(report, "paths", row);
+	free(expression);
+}
+
+static void add_sentence(struct sw_report *report, const struct sw_naming *naming, sw_object object,
+			 const struct sw_path *paths, size_t reached)
+{
+	char size[16];
+	sw_addr address = sw_heap_address(naming->heap, object);
+	const char *type = sw_naming_type_name(naming, sw_naming_type(naming, object));
+	char *expression = reached ? sw_naming_expression(naming, &paths[0]) : NULL;
+
+	sw_text_bytes(sw_heap_size(naming->heap, object), size);
+	if (reached == 1)
+		sw_report_sentence(report, "The %s of %s at 0x%" PRIx64 " is held by one root: %s.",
+				   type, size, address, expression ? expression : "?");
+	else
+		sw_report_sentence(report,
+				   "The %s of %s at 0x%" PRIx64
+				   " is held by %zu roots, most closely: %s.",
+				   type, size, address, reached, expression ? expression : "?");
+	free(expression);
+	sw_report_next(report, "retained 0x%" PRIx64, address);
+}
+
+static void add_all(struct sw_report *report, const struct sw_naming *naming, sw_object object,
+		    const struct sw_path *paths, size_t count, size_t reached)
+{
+	add_sentence(report, naming, object, paths, reached);
+	sw_report_summary(report, "object", sw_naming_object(naming, object));
+	sw_report_summary(report, "roots", json_integer((json_int_t)reached));
+	sw_report_table(report, "paths", "kind length_steps expression");
+	for (size_t i = 0; i < count; i++)
+		add_path(report, naming, &paths[i]);
+	if (reached > count)
+		sw_report_omitted(report, "paths", reached - count);
+}
+
+static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
+			    struct sw_report *report)
+{
+	struct sw_naming naming;
+	struct sw_path *paths = NULL;
+	size_t count = 0, reached = 0;
+	sw_addr address;
+	sw_object object;
+	uint64_t limit = sw_arguments_limit(arguments);
+
+	struct sw_error *error = sw_arguments_address(arguments, 0, &address);
+	if (!error)
+		error = sw_naming_init(&naming, session);
+	if (!error)
+		error = sw_naming_find(&naming, address, &object);
+	if (!error)
+		error = sw_paths_to(naming.graph, object, limit == UINT64_MAX ? 0 : limit,
+				    sw_session_work(session), &paths, &count, &reached);
+	if (error)
+		return error;
+	add_all(report, &naming, object, paths, count, reached);
+	for (size_t i = 0; i < count; i++)
+		sw_path_free(&paths[i]);
+	free(paths);
+	return NULL;
+}
+
+const struct sw_command sw_command_who_holds = {
+	.name = "who-holds",
+	.usage = "ADDR",
+	.positionals = 1,
+	.summary = "every root that keeps an object alive, with a path from each",
+	.help = "For the object at ADDR (any address inside it): each root that reaches it, with a "
+		"shortest path, written as a Go expression. Pointers are followed silently, as Go "
+		"does "
+		"for fields: main.sessions[\"k\"].parser.buf.",
+	.example = "spanwalk who-holds app.core 0xc000123000",
+	.run = run,
+};

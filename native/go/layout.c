@@ -1,0 +1,334 @@
+#include "go/layout.h"
+
+#include "image/dwarf.h"
+
+#include <string.h>
+
+/* One field: where it goes in struct sw_layout, what DWARF calls it, and which versions have it. */
+struct field {
+	const char *type, *member; /* member NULL: the size of the struct */
+	size_t place;		   /* offset into struct sw_layout */
+	unsigned since, until;	   /* Go 1.since … 1.until */
+};
+
+enum { FIRST = 18, LAST = 99 };
+
+#define FIELD_NAMED(type, group, place, member, since, until)                       \
+	{                                                                           \
+		type, member, offsetof(struct sw_layout, group.place), since, until \
+	}
+#define FIELD(type, group, member) FIELD_NAMED(type, group, member, #member, FIRST, LAST)
+#define FIELD_SINCE(type, group, member, since) \
+	FIELD_NAMED(type, group, member, #member, since, LAST)
+#define SIZE_SINCE(type, group, since) FIELD_NAMED(type, group, size, NULL, since, LAST)
+
+/* The structs are declared in src/runtime: mheap.go (mspan, mheap, heapArena, special*),
+ * runtime2.go (g, gobuf, m, p, _defer, _func), mcache.go, mfinal.go (finblock), mcleanup.go,
+ * symtab.go (moduledata), mgcpacer.go (gcControllerState), mstats.go, chan.go. */
+static const struct field fields[] = {
+	SIZE_SINCE("runtime.mspan", mspan, FIRST),
+	FIELD("runtime.mspan", mspan, startAddr),
+	FIELD("runtime.mspan", mspan, npages),
+	FIELD("runtime.mspan", mspan, freeindex),
+	FIELD("runtime.mspan", mspan, nelems),
+	FIELD_SINCE("runtime.mspan", mspan, freeIndexForScan, 19),
+	FIELD("runtime.mspan", mspan, allocBits),
+	FIELD("runtime.mspan", mspan, gcmarkBits),
+	FIELD("runtime.mspan", mspan, sweepgen),
+	FIELD("runtime.mspan", mspan, allocCount),
+	FIELD("runtime.mspan", mspan, spanclass),
+	FIELD("runtime.mspan", mspan, state),
+	FIELD("runtime.mspan", mspan, elemsize),
+	FIELD("runtime.mspan", mspan, limit),
+	FIELD("runtime.mspan", mspan, specials),
+	FIELD_SINCE("runtime.mspan", mspan, isUserArenaChunk, 20),
+	FIELD_SINCE("runtime.mspan", mspan, largeType, 22),
+
+	FIELD("runtime.mheap", mheap, sweepgen),
+	FIELD("runtime.mheap", mheap, allspans),
+	FIELD("runtime.mheap", mheap, arenas),
+	FIELD("runtime.mheap", mheap, pagesInUse),
+
+	FIELD("runtime.heapArena", heapArena, spans),
+	FIELD_NAMED("runtime.heapArena", heapArena, bitmap, "bitmap", FIRST, 21),
+	FIELD_NAMED("runtime.heapArena", heapArena, noMorePtrs, "noMorePtrs", 20, 21),
+	FIELD_SINCE("runtime.heapArena", heapArena, pageUseSpanInlineMarkBits, 25),
+
+	SIZE_SINCE("runtime.g", g, FIRST),
+	FIELD_NAMED("runtime.g", g, stack_lo, "stack.lo", FIRST, LAST),
+	FIELD_NAMED("runtime.g", g, stack_hi, "stack.hi", FIRST, LAST),
+	FIELD_NAMED("runtime.g", g, panic, "_panic", FIRST, LAST),
+	FIELD_NAMED("runtime.g", g, defer, "_defer", FIRST, LAST),
+	FIELD("runtime.g", g, m),
+	FIELD("runtime.g", g, sched),
+	FIELD("runtime.g", g, syscallsp),
+	FIELD("runtime.g", g, syscallpc),
+	FIELD("runtime.g", g, atomicstatus),
+	FIELD("runtime.g", g, goid),
+	FIELD("runtime.g", g, waitsince),
+	FIELD("runtime.g", g, waitreason),
+	FIELD("runtime.g", g, gopc),
+	FIELD("runtime.g", g, startpc),
+	FIELD("runtime.g", g, waiting),
+	FIELD("runtime.g", g, labels),
+	FIELD("runtime.g", g, asyncSafePoint),
+	FIELD_SINCE("runtime.g", g, xRegs, 26),
+	FIELD_SINCE("runtime.g", g, parentGoid, 21),
+	FIELD("runtime.g", g, lockedm),
+
+	FIELD("runtime.gobuf", gobuf, sp),
+	FIELD("runtime.gobuf", gobuf, pc),
+	FIELD("runtime.gobuf", gobuf, ctxt),
+	FIELD("runtime.gobuf", gobuf, lr),
+	FIELD("runtime.gobuf", gobuf, bp),
+
+	SIZE_SINCE("runtime.m", m, FIRST),
+	FIELD("runtime.m", m, g0),
+	FIELD("runtime.m", m, gsignal),
+	FIELD("runtime.m", m, procid),
+	FIELD("runtime.m", m, curg),
+	FIELD("runtime.m", m, alllink),
+	FIELD("runtime.m", m, p),
+	FIELD("runtime.m", m, vdsoSP),
+	FIELD("runtime.m", m, vdsoPC),
+	FIELD("runtime.m", m, incgo),
+
+	FIELD("runtime.p", p, id),
+	FIELD("runtime.p", p, status),
+	FIELD("runtime.p", p, mcache),
+	FIELD("runtime.p", p, m),
+
+	FIELD("runtime.mcache", mcache, tiny),
+	FIELD("runtime.mcache", mcache, alloc),
+
+	SIZE_SINCE("runtime._defer", defer, FIRST),
+	FIELD("runtime._defer", defer, heap),
+	FIELD("runtime._defer", defer, fn),
+	FIELD("runtime._defer", defer, link),
+	FIELD("runtime._defer", defer, sp),
+	FIELD("runtime._defer", defer, pc),
+
+	SIZE_SINCE("runtime.special", special, FIRST),
+	FIELD("runtime.special", special, next),
+	FIELD("runtime.special", special, offset),
+	FIELD("runtime.special", special, kind),
+	FIELD("runtime.specialfinalizer", specialfinalizer, fn),
+	FIELD_SINCE("runtime.specialWeakHandle", specialWeakHandle, handle, 23),
+	FIELD_NAMED("runtime.specialCleanup", specialCleanup, fn, "fn", 24, 25),
+	FIELD_SINCE("runtime.specialCleanup", specialCleanup, cleanup, 26),
+
+	FIELD_NAMED("runtime.finblock", finblock, alllink, "alllink", FIRST, 24),
+	FIELD_NAMED("runtime.finblock", finblock, cnt, "cnt", FIRST, 24),
+	FIELD_NAMED("runtime.finblock", finblock, fin, "fin", FIRST, 24),
+	FIELD_SINCE("runtime.finBlock", finblock, alllink, 25),
+	FIELD_SINCE("runtime.finBlock", finblock, cnt, 25),
+	FIELD_SINCE("runtime.finBlock", finblock, fin, 25),
+
+	FIELD_SINCE("runtime.cleanupQueue", cleanupQueue, all, 25),
+	FIELD_SINCE("runtime.cleanupBlockHeader", cleanupBlock, alllink, 25),
+	FIELD_SINCE("runtime.cleanupBlockHeader", cleanupBlock, n, 25),
+	FIELD_SINCE("runtime.cleanupBlock", cleanupBlock, cleanups, 25),
+	FIELD_NAMED("runtime.cleanupFn", cleanupBlock, item_size, NULL, 26, LAST),
+
+	FIELD("runtime.moduledata", moduledata, pcHeader),
+	FIELD("runtime.moduledata", moduledata, funcnametab),
+	FIELD("runtime.moduledata", moduledata, cutab),
+	FIELD("runtime.moduledata", moduledata, filetab),
+	FIELD("runtime.moduledata", moduledata, pctab),
+	FIELD("runtime.moduledata", moduledata, pclntable),
+	FIELD("runtime.moduledata", moduledata, ftab),
+	FIELD("runtime.moduledata", moduledata, text),
+	FIELD("runtime.moduledata", moduledata, etext),
+	FIELD("runtime.moduledata", moduledata, noptrdata),
+	FIELD("runtime.moduledata", moduledata, enoptrdata),
+	FIELD("runtime.moduledata", moduledata, data),
+	FIELD("runtime.moduledata", moduledata, edata),
+	FIELD("runtime.moduledata", moduledata, bss),
+	FIELD("runtime.moduledata", moduledata, ebss),
+	FIELD("runtime.moduledata", moduledata, noptrbss),
+	FIELD("runtime.moduledata", moduledata, enoptrbss),
+	FIELD("runtime.moduledata", moduledata, types),
+	FIELD("runtime.moduledata", moduledata, etypes),
+	FIELD("runtime.moduledata", moduledata, rodata),
+	FIELD("runtime.moduledata", moduledata, gofunc),
+	FIELD("runtime.moduledata", moduledata, gcdatamask),
+	FIELD("runtime.moduledata", moduledata, gcbssmask),
+	FIELD("runtime.moduledata", moduledata, next),
+	FIELD("runtime.moduledata", moduledata, textsectmap),
+
+	SIZE_SINCE("runtime._func", func, FIRST),
+	FIELD_SINCE("runtime._func", func, entryOff, 20),
+	FIELD_SINCE("runtime._func", func, nameOff, 20),
+	FIELD_NAMED("runtime._func", func, entryOff, "entryoff", FIRST, 19),
+	FIELD_NAMED("runtime._func", func, nameOff, "nameoff", FIRST, 19),
+	FIELD("runtime._func", func, args),
+	FIELD("runtime._func", func, deferreturn),
+	FIELD("runtime._func", func, pcsp),
+	FIELD("runtime._func", func, pcfile),
+	FIELD("runtime._func", func, pcln),
+	FIELD("runtime._func", func, npcdata),
+	FIELD("runtime._func", func, cuOffset),
+	FIELD_SINCE("runtime._func", func, startLine, 20),
+	FIELD("runtime._func", func, funcID),
+	FIELD("runtime._func", func, flag),
+	FIELD("runtime._func", func, nfuncdata),
+
+	FIELD("runtime.gcControllerState", gcController, gcPercent),
+	FIELD_SINCE("runtime.gcControllerState", gcController, memoryLimit, 19),
+	FIELD("runtime.gcControllerState", gcController, heapLive),
+	FIELD("runtime.gcControllerState", gcController, heapMarked),
+	FIELD_SINCE("runtime.gcControllerState", gcController, triggered, 19),
+	FIELD("runtime.gcControllerState", gcController, lastHeapScan),
+	FIELD("runtime.gcControllerState", gcController, globalsScan),
+	FIELD("runtime.gcControllerState", gcController, stackScanWork),
+	FIELD_SINCE("runtime.gcControllerState", gcController, heapInUse, 19),
+	FIELD_SINCE("runtime.gcControllerState", gcController, heapReleased, 19),
+	FIELD_SINCE("runtime.gcControllerState", gcController, heapFree, 19),
+	FIELD_SINCE("runtime.gcControllerState", gcController, totalAlloc, 19),
+	FIELD_SINCE("runtime.gcControllerState", gcController, totalFree, 19),
+	FIELD_SINCE("runtime.gcControllerState", gcController, mappedReady, 19),
+
+	FIELD("runtime.mstats", mstats, numgc),
+	FIELD("runtime.mstats", mstats, numforcedgc),
+	FIELD("runtime.mstats", mstats, last_gc_unix),
+	FIELD("runtime.mstats", mstats, last_gc_nanotime),
+	FIELD("runtime.mstats", mstats, pause_total_ns),
+	FIELD("runtime.mstats", mstats, stacks_sys),
+	FIELD("runtime.mstats", mstats, mspan_sys),
+	FIELD("runtime.mstats", mstats, mcache_sys),
+	FIELD("runtime.mstats", mstats, buckhash_sys),
+	FIELD("runtime.mstats", mstats, gcMiscSys),
+	FIELD("runtime.mstats", mstats, other_sys),
+	FIELD("runtime.mstats", mstats, heapStats),
+	FIELD("runtime.mstats", mstats, enablegc),
+
+	SIZE_SINCE("runtime.heapStatsDelta", heapStatsDelta, FIRST),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, committed),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, released),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, inHeap),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, inStacks),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, inWorkBufs),
+	FIELD_NAMED("runtime.heapStatsDelta", heapStatsDelta, inPtrScalarBits, "inPtrScalarBits",
+		    FIRST, 24),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, tinyAllocCount),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, largeAlloc),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, largeAllocCount),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, smallAllocCount),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, largeFree),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, largeFreeCount),
+	FIELD("runtime.heapStatsDelta", heapStatsDelta, smallFreeCount),
+
+	FIELD("runtime.hchan", hchan, elemtype),
+	FIELD("runtime.hchan", hchan, buf),
+	FIELD("runtime.hchan", hchan, dataqsiz),
+	FIELD("runtime.hchan", hchan, qcount),
+	FIELD("runtime.hchan", hchan, elemsize),
+};
+
+static bool find(struct sw_dwarf *dwarf, const struct field *field, uint64_t *offset)
+{
+	uint64_t size;
+	if (!field->member)
+		return sw_dwarf_sizeof(dwarf, field->type, offset);
+	return sw_dwarf_member(dwarf, field->type, field->member, offset, &size);
+}
+
+/* Fields whose width changed between versions. */
+static void widths_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf, unsigned minor)
+{
+	uint64_t offset, size;
+
+	layout->mspan.index_size = minor >= 22 ? 2 : 8;
+	if (sw_dwarf_member(dwarf, "runtime.mspan", "freeindex", &offset, &size))
+		layout->mspan.index_size = (uint32_t)size;
+	layout->special.offset_size = minor >= 24 ? 8 : 2;
+	if (sw_dwarf_member(dwarf, "runtime.special", "offset", &offset, &size))
+		layout->special.offset_size = (uint32_t)size;
+	if (minor == 25)
+		layout->cleanupBlock.item_size = 8;
+}
+
+/* specialKind constants: runtime/mheap.go. */
+static void special_kinds(struct sw_layout *layout, unsigned minor)
+{
+	layout->special_kind.finalizer = minor >= 25 ? 2 : 1;
+	layout->special_kind.weak_handle = minor >= 25 ? 3 : minor >= 23 ? 2 : 0;
+	layout->special_kind.profile = minor >= 25 ? 4 : minor >= 23 ? 3 : 2;
+	layout->special_kind.cleanup = minor >= 25 ? 7 : minor >= 24 ? 6 : 0;
+}
+
+/* FuncID constants: internal/abi/symtab.go (runtime/symtab.go until 1.20). corostart came with 1.22
+ * and runCleanups with 1.25: all behind them moved by one. */
+static void func_ids(struct sw_layout *layout, unsigned minor)
+{
+	unsigned corostart = minor >= 22, cleanups = minor >= 25;
+
+	layout->func_id.asyncPreempt = 3;
+	layout->func_id.cgocallback = 4;
+	layout->func_id.debugCallV2 = (uint8_t)(5 + corostart);
+	layout->func_id.goexit = (uint8_t)(7 + corostart);
+	layout->func_id.mcall = (uint8_t)(11 + corostart);
+	layout->func_id.morestack = (uint8_t)(12 + corostart);
+	layout->func_id.sigpanic = (uint8_t)(18 + corostart + cleanups);
+	layout->func_id.systemstack = (uint8_t)(19 + corostart + cleanups);
+}
+
+struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf,
+				      unsigned minor)
+{
+	memset(layout, 0xff, sizeof(*layout)); /* SW_ABSENT everywhere */
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const struct field *field = &fields[i];
+		uint64_t offset;
+		if (minor < field->since || minor > field->until)
+			continue;
+		if (!find(dwarf, field, &offset) || offset >= SW_ABSENT)
+			return sw_error_hint(
+				sw_error_format(
+					SW_ERR_UNSUPPORTED,
+					"the debug information does not tell %s%s%s of Go 1.%u",
+					field->type, field->member ? "." : "'s size",
+					field->member ? field->member : "", minor),
+				"is the executable complete, and built by an unmodified Go "
+				"release?");
+		*(sw_offset *)((char *)layout + field->place) = (sw_offset)offset;
+	}
+	widths_from_dwarf(layout, dwarf, minor);
+	special_kinds(layout, minor);
+	func_ids(layout, minor);
+	return NULL;
+}
+
+struct sw_error *sw_go_globals_from_symbols(struct sw_go_globals *globals,
+					    const struct sw_image *image)
+{
+	static const struct {
+		const char *name;
+		size_t place;
+		bool required;
+	} symbols[] = {
+#define SYMBOL(name, required) {"runtime." #name, offsetof(struct sw_go_globals, name), required}
+		SYMBOL(mheap_, true),	     SYMBOL(allgs, true),
+		SYMBOL(allglen, false),	     SYMBOL(allm, true),
+		SYMBOL(allp, true),	     SYMBOL(firstmoduledata, true),
+		SYMBOL(modulesSlice, false), SYMBOL(gcController, true),
+		SYMBOL(memstats, true),	     SYMBOL(gcphase, true),
+		SYMBOL(allfin, true),	     SYMBOL(gcCleanups, false),
+		SYMBOL(buildVersion, true),  SYMBOL(waitReasonStrings, false),
+		SYMBOL(iscgo, false),	     SYMBOL(work, false),
+		SYMBOL(finq, false),	     SYMBOL(inProgress, false),
+#undef SYMBOL
+	};
+
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(*symbols); i++) {
+		sw_addr *place = (sw_addr *)((char *)globals + symbols[i].place);
+		if (!sw_image_symbol(image, symbols[i].name, place, NULL) && symbols[i].required)
+			return sw_error_hint(sw_error_format(SW_ERR_UNSUPPORTED,
+							     "%s has no symbol %s", image->path,
+							     symbols[i].name),
+					     "stripped Go programs cannot be analysed yet: give "
+					     "the unstripped build of "
+					     "the same program with --exe");
+	}
+	return NULL;
+}

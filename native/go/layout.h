@@ -1,0 +1,128 @@
+/* Where the fields of the runtime's own structs stand in this very binary. */
+#ifndef SW_GO_LAYOUT_H
+#define SW_GO_LAYOUT_H
+
+#include "base/error.h"
+#include "target/memory.h"
+
+struct sw_dwarf;
+struct sw_image;
+
+/* Bytes from the struct's start; a field that this version does not have is SW_ABSENT. */
+typedef uint32_t sw_offset;
+#define SW_ABSENT UINT32_MAX
+
+/* Names are the runtime's. `size` is the struct's. */
+struct sw_layout {
+	struct {
+		sw_offset size, startAddr, npages, freeindex, nelems, freeIndexForScan, allocBits,
+			gcmarkBits, sweepgen, allocCount, spanclass, state, elemsize, limit,
+			specials, isUserArenaChunk, largeType;
+		uint32_t index_size; /* bytes of freeindex and nelems: 8 until 1.21, then 2 */
+	} mspan;
+	struct {
+		sw_offset sweepgen, allspans, arenas, pagesInUse;
+	} mheap;
+	struct {
+		sw_offset spans, bitmap, noMorePtrs, pageUseSpanInlineMarkBits;
+	} heapArena;
+	struct {
+		sw_offset size, stack_lo, stack_hi, panic, defer, m, sched, syscallsp, syscallpc,
+			atomicstatus, goid, waitsince, waitreason, gopc, startpc, waiting, labels,
+			asyncSafePoint, xRegs, parentGoid, lockedm;
+	} g;
+	struct {
+		sw_offset sp, pc, ctxt, lr, bp;
+	} gobuf;
+	struct {
+		sw_offset size, g0, gsignal, procid, curg, alllink, p, vdsoSP, vdsoPC, incgo;
+	} m;
+	struct {
+		sw_offset id, status, mcache, m;
+	} p;
+	struct {
+		sw_offset tiny, alloc;
+	} mcache;
+	struct {
+		sw_offset size, heap, fn, link, sp, pc;
+	} defer;
+	struct {
+		sw_offset next, offset, kind, size;
+		uint32_t offset_size; /* bytes of offset: 2 until 1.23, then 8 */
+	} special;
+	struct {
+		sw_offset fn;
+	} specialfinalizer;
+	struct {
+		sw_offset handle;
+	} specialWeakHandle;
+	struct {
+		sw_offset fn;	   /* 1.24–1.25: one word */
+		sw_offset cleanup; /* 1.26: call, fn, arg */
+	} specialCleanup;
+	struct {
+		sw_offset alllink, cnt, fin;
+	} finblock;
+	struct {
+		sw_offset all;
+	} cleanupQueue;
+	struct {
+		sw_offset alllink, n, cleanups, item_size;
+	} cleanupBlock;
+	struct {
+		sw_offset pcHeader, funcnametab, cutab, filetab, pctab, pclntable, ftab, text,
+			etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss,
+			types, etypes, rodata, gofunc, gcdatamask, gcbssmask, next, textsectmap;
+	} moduledata;
+	struct {
+		sw_offset size, entryOff, nameOff, args, deferreturn, pcsp, pcfile, pcln, npcdata,
+			cuOffset, startLine, funcID, flag, nfuncdata;
+	} func;
+	struct {
+		sw_offset gcPercent, heapLive, heapMarked, heapInUse, heapReleased, heapFree,
+			totalAlloc, totalFree, mappedReady, memoryLimit, triggered, lastHeapScan,
+			globalsScan, stackScanWork;
+	} gcController;
+	struct {
+		sw_offset numgc, numforcedgc, last_gc_unix, last_gc_nanotime, pause_total_ns,
+			stacks_sys, mspan_sys, mcache_sys, buckhash_sys, gcMiscSys, other_sys,
+			heapStats, enablegc;
+	} mstats;
+	struct {
+		sw_offset size, committed, released, inHeap, inStacks, inWorkBufs, inPtrScalarBits,
+			tinyAllocCount, largeAlloc, largeAllocCount, smallAllocCount, largeFree,
+			largeFreeCount, smallFreeCount;
+	} heapStatsDelta;
+	struct {
+		sw_offset elemtype, buf, dataqsiz, qcount, elemsize;
+	} hchan;
+
+	/* Numbers of special kinds (runtime/mheap.go), 0 when the version does not have it. */
+	struct {
+		uint8_t finalizer, weak_handle, profile, cleanup;
+	} special_kind;
+
+	/* Numbers of funcIDs (internal/abi/symtab.go). */
+	struct {
+		uint8_t asyncPreempt, cgocallback, debugCallV2, sigpanic, goexit, systemstack,
+			mcall, morestack;
+	} func_id;
+};
+
+/* Addresses of the runtime's variables in the target, 0 when there is none. */
+struct sw_go_globals {
+	sw_addr mheap_, allgs, allglen, allm, allp, firstmoduledata, modulesSlice, gcController,
+		memstats, gcphase, allfin, gcCleanups, buildVersion, waitReasonStrings, iscgo, work,
+		finq, inProgress;
+};
+
+/* Fills the layout for Go 1.`minor` from the binary's DWARF. A field that this version must have
+ * and DWARF does not tell is SW_ERR_UNSUPPORTED naming it. */
+struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf,
+				      unsigned minor);
+
+/* Finds the runtime's variables by symbol. */
+struct sw_error *sw_go_globals_from_symbols(struct sw_go_globals *globals,
+					    const struct sw_image *image);
+
+#endif

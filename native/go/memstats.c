@@ -1,0 +1,141 @@
+#include "go/memstats.h"
+
+enum { SIZE_CLASSES = 68, STATS = 3 /* consistentHeapStats.stats */ };
+
+/* internal/runtime/gc/sizeclasses.go (runtime/sizeclasses.go until 1.24): the same in all
+ * releases. */
+static const uint16_t class_to_size[SIZE_CLASSES] = {
+	0,     8,     16,    24,    32,	   48,	  64,	 80,	96,    112,   128,   144,
+	160,   176,   192,   208,   224,   240,	  256,	 288,	320,   352,   384,   416,
+	448,   480,   512,   576,   640,   704,	  768,	 896,	1024,  1152,  1280,  1408,
+	1536,  1792,  2048,  2304,  2688,  3072,  3200,	 3456,	4096,  4864,  5376,  6144,
+	6528,  6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384,
+	18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
+};
+
+/* The sum of the three generations of one counter of heapStatsDelta. */
+static uint64_t sum(const struct sw_go *go, sw_offset offset, uint64_t index)
+{
+	uint64_t total = 0, value;
+	if (offset == SW_ABSENT)
+		return 0;
+	for (unsigned i = 0; i < STATS; i++)
+		if (sw_memory_u64(go->memory,
+				  go->globals.memstats + go->layout.mstats.heapStats +
+					  i * (uint64_t)go->layout.heapStatsDelta.size + offset +
+					  8 * index,
+				  &value))
+			total += value;
+	return total;
+}
+
+static uint64_t read_word(const struct sw_go *go, sw_addr at, sw_offset offset)
+{
+	uint64_t value = 0;
+	if (offset != SW_ABSENT)
+		sw_memory_u64(go->memory, at + offset, &value);
+	return value;
+}
+
+static void add(struct sw_go_memstats *out, const char *name, uint64_t value)
+{
+	if (out->field_count < sizeof(out->fields) / sizeof(*out->fields))
+		out->fields[out->field_count++] = (struct sw_go_memstats_field){name, value};
+}
+
+struct allocations {
+	uint64_t alloc_bytes, free_bytes, mallocs, frees;
+};
+
+/* As in runtime/mstats.go readMemStats_m: tiny allocations are counted as malloc and free. */
+static void count_allocations(const struct sw_go *go, struct allocations *out)
+{
+	const __typeof__(go->layout.heapStatsDelta) *at = &go->layout.heapStatsDelta;
+	uint64_t tiny = sum(go, at->tinyAllocCount, 0);
+
+	out->alloc_bytes = sum(go, at->largeAlloc, 0);
+	out->free_bytes = sum(go, at->largeFree, 0);
+	out->mallocs = sum(go, at->largeAllocCount, 0) + tiny;
+	out->frees = sum(go, at->largeFreeCount, 0) + tiny;
+	for (uint64_t i = 0; i < SIZE_CLASSES; i++) {
+		uint64_t allocated = sum(go, at->smallAllocCount, i);
+		uint64_t freed = sum(go, at->smallFreeCount, i);
+		out->mallocs += allocated;
+		out->frees += freed;
+		out->alloc_bytes += allocated * class_to_size[i];
+		out->free_bytes += freed * class_to_size[i];
+	}
+}
+
+static void add_heap(const struct sw_go *go, struct sw_go_memstats *out)
+{
+	sw_addr controller = go->globals.gcController;
+	uint64_t in_use = read_word(go, controller, go->layout.gcController.heapInUse);
+	uint64_t released = read_word(go, controller, go->layout.gcController.heapReleased);
+	uint64_t free = read_word(go, controller, go->layout.gcController.heapFree);
+	struct allocations allocations;
+
+	count_allocations(go, &allocations);
+	out->heap_idle = released + free;
+	out->heap_released = released;
+	add(out, "HeapAlloc", allocations.alloc_bytes - allocations.free_bytes);
+	add(out, "TotalAlloc", allocations.alloc_bytes);
+	add(out, "Mallocs", allocations.mallocs);
+	add(out, "Frees", allocations.frees);
+	add(out, "HeapObjects", allocations.mallocs - allocations.frees);
+	add(out, "HeapSys", in_use + free + released);
+	add(out, "HeapInuse", in_use);
+	add(out, "HeapIdle", out->heap_idle);
+	add(out, "HeapReleased", released);
+}
+
+static void add_system(const struct sw_go *go, struct sw_go_memstats *out)
+{
+	sw_addr stats = go->globals.memstats;
+	out->stacks_in_use = sum(go, go->layout.heapStatsDelta.inStacks, 0);
+	add(out, "StackInuse", out->stacks_in_use);
+	add(out, "StackSys",
+	    out->stacks_in_use + read_word(go, stats, go->layout.mstats.stacks_sys));
+	add(out, "MSpanSys", read_word(go, stats, go->layout.mstats.mspan_sys));
+	add(out, "MCacheSys", read_word(go, stats, go->layout.mstats.mcache_sys));
+	add(out, "BuckHashSys", read_word(go, stats, go->layout.mstats.buckhash_sys));
+	add(out, "GCSys",
+	    read_word(go, stats, go->layout.mstats.gcMiscSys) +
+		    sum(go, go->layout.heapStatsDelta.inWorkBufs, 0) +
+		    sum(go, go->layout.heapStatsDelta.inPtrScalarBits, 0));
+	add(out, "OtherSys", read_word(go, stats, go->layout.mstats.other_sys));
+}
+
+static void add_collector(const struct sw_go *go, struct sw_go_memstats *out)
+{
+	sw_addr stats = go->globals.memstats, controller = go->globals.gcController;
+	uint32_t cycles = 0, forced = 0, percent = 0;
+
+	sw_memory_u32(go->memory, stats + go->layout.mstats.numgc, &cycles);
+	sw_memory_u32(go->memory, stats + go->layout.mstats.numforcedgc, &forced);
+	sw_memory_u32(go->memory, controller + go->layout.gcController.gcPercent, &percent);
+	out->num_gc = cycles;
+	out->heap_marked = read_word(go, controller, go->layout.gcController.heapMarked);
+	add(out, "LastGC", read_word(go, stats, go->layout.mstats.last_gc_unix));
+	add(out, "PauseTotalNs", read_word(go, stats, go->layout.mstats.pause_total_ns));
+	add(out, "NumGC", cycles);
+	add(out, "NumForcedGC", forced);
+	add(out, "gcController.heapLive",
+	    read_word(go, controller, go->layout.gcController.heapLive));
+	add(out, "gcController.heapMarked", out->heap_marked);
+	add(out, "gcController.triggered",
+	    read_word(go, controller, go->layout.gcController.triggered));
+	add(out, "gcController.memoryLimit",
+	    read_word(go, controller, go->layout.gcController.memoryLimit));
+	add(out, "gcController.mappedReady",
+	    read_word(go, controller, go->layout.gcController.mappedReady));
+	add(out, "gcController.gcPercent", (uint64_t)(int64_t)(int32_t)percent);
+}
+
+void sw_go_read_memstats(const struct sw_go *go, struct sw_go_memstats *out)
+{
+	memset(out, 0, sizeof(*out));
+	add_heap(go, out);
+	add_system(go, out);
+	add_collector(go, out);
+}

@@ -1,0 +1,35 @@
+/* What the function tables say about a pc, for the unwinder (runtime/symtab.go of Go 1.18–1.27).
+ * All functions take any bytes for a table: what does not make sense is "not there". */
+#ifndef SW_GO_PCLNTAB_H
+#define SW_GO_PCLNTAB_H
+
+#include "go/unwind.h"
+
+/* internal/abi/symtab.go; the same numbers in 1.18–1.27. */
+enum { SW_PCDATA_STACK_MAP_INDEX = 1 };
+enum { SW_FUNCDATA_ARGS = 0, SW_FUNCDATA_LOCALS = 1, SW_FUNCDATA_STACK_OBJECTS = 2 };
+enum { SW_FUNC_TOP_FRAME = 1, SW_FUNC_SP_WRITE = 2, SW_FUNC_ASM = 4 };
+#define SW_FUNC_ARGS_UNKNOWN INT32_MIN
+
+/* Value at a pc of the pc-value stream at `offset` into the module's pctab. Offset 0 is the
+ * runtime's "no table": the value is -1 then. False when the stream is damaged or does not reach
+ * the pc. */
+bool sw_go_pc_value(const struct sw_go *go, const struct sw_go_func *func, uint32_t offset,
+		    sw_addr pc, int32_t *out);
+
+/* Bytes from sp to the frame's end at a pc, without the return address that a call of amd64
+ * pushes. False for a function without frame information. */
+bool sw_go_func_sp_delta(const struct sw_go *go, const struct sw_go_func *func, sw_addr pc,
+			 int32_t *out);
+
+/* Value of a PCDATA table at a pc; -1 when the function does not have the table. */
+bool sw_go_func_pcdata(const struct sw_go *go, const struct sw_go_func *func, uint32_t table,
+		       sw_addr pc, int32_t *out);
+
+/* Address of a FUNCDATA table, 0 when the function has none. */
+sw_addr sw_go_func_data(const struct sw_go *go, const struct sw_go_func *func, uint32_t table);
+
+/* Is there frame information at all? Foreign code linked in has none. */
+bool sw_go_func_has_frame(const struct sw_go *go, const struct sw_go_func *func);
+
+#endif

@@ -1,0 +1,36 @@
+/* Private to the files that collect roots: root.c (globals, tiny blocks), special.c (finalizers,
+ * cleanups, weak pointers and their queues), root_stack.c (goroutines). */
+#ifndef SW_GO_ROOT_H
+#define SW_GO_ROOT_H
+
+#include "go/runtime.h"
+
+struct sw_root_collector {
+	struct sw_go *go;
+	struct sw_heap *heap;
+	const struct sw_dwarf_global *globals; /* in rising order of address */
+	size_t global_count;
+	uint32_t runtime, finalizers, cleanups, weak; /* groups, SW_NO_ROOT until needed */
+};
+
+/* Takes root.name; a NULL name is an error of memory. *number is valid even then. */
+struct sw_error *sw_roots_add_root(struct sw_root_collector *collector, struct sw_go_root root,
+				   uint32_t group, uint32_t *number);
+/* Adds the word when it points to an object's slot; otherwise it is no root's business. */
+struct sw_error *sw_roots_add_word(struct sw_root_collector *collector, uint32_t root, sw_addr at,
+				   sw_addr pointer);
+/* Makes the group if it is SW_NO_ROOT. */
+struct sw_error *sw_roots_group(struct sw_root_collector *collector, uint32_t *group,
+				enum sw_go_root_kind kind, const char *name);
+/* asprintf; NULL without memory. */
+char *sw_roots_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct sw_error *sw_roots_add_queues(struct sw_root_collector *collector);
+struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector);
+
+/* Needs the marks of all other roots: what a finalizer's object refers to is a root only while the
+ * object itself is not reachable (its own references say so otherwise), and only its function is
+ * added for a reachable one. Together that marks what the runtime would. */
+struct sw_error *sw_roots_add_specials(struct sw_root_collector *collector);
+
+#endif

@@ -1,0 +1,171 @@
+/* Goroutine stacks as roots: a goroutine is a group, what its frames hold are the members, named
+ * by function and variable where the debug information tells. */
+#include "go/root.h"
+
+#include "go/unwind.h"
+
+#include <inttypes.h>
+
+/* Locals of one pc: many goroutines stand at the same few places. */
+struct pc_locals {
+	sw_addr pc; /* 0: free */
+	struct sw_dwarf_locals locals;
+};
+
+enum { PC_CACHE = 1 << 12 };
+
+struct stacks {
+	struct sw_root_collector *collector;
+	struct pc_locals *cache; /* open addressing, PC_CACHE places */
+	size_t cached;
+};
+
+static const struct sw_dwarf_locals *find_locals(struct stacks *stacks, sw_addr pc)
+{
+	static const struct sw_dwarf_locals none;
+	size_t at = pc * 0x9e3779b97f4a7c15 >> 52;
+	if (!stacks->collector->go->dwarf)
+		return &none;
+	while (stacks->cache[at].pc && stacks->cache[at].pc != pc)
+		at = (at + 1) % PC_CACHE;
+	if (stacks->cache[at].pc)
+		return &stacks->cache[at].locals;
+	if (stacks->cached ==
+	    PC_CACHE / 2) /* names are a courtesy: memory is not spent without end */
+		return &none;
+	stacks->cached++;
+	stacks->cache[at].pc = pc;
+	sw_error_free(sw_dwarf_locals(stacks->collector->go->dwarf, pc, &stacks->cache[at].locals));
+	return &stacks->cache[at].locals;
+}
+
+/* The variable or piece of one that covers an address of a frame. */
+static const struct sw_dwarf_local *find_local(struct stacks *stacks,
+					       const struct sw_go_frame *frame, sw_addr at)
+{
+	const struct sw_dwarf_locals *locals =
+		find_locals(stacks, frame->is_call ? frame->pc - 1 : frame->pc);
+	for (size_t i = 0; i < locals->count; i++) {
+		const struct sw_dwarf_local *local = &locals->items[i];
+		sw_addr start = frame->fp + (uint64_t)local->cfa_offset;
+		if (at - start < local->size)
+			return local;
+	}
+	return NULL;
+}
+
+static char *word_name(const struct sw_go_stack *stack, const struct sw_go_stack_word *word,
+		       const struct sw_dwarf_local *local)
+{
+	if (word->frame >= stack->frames.count)
+		return sw_roots_name("%s", word->kind == SW_GO_WORD_DEFER  ? "deferred calls"
+					   : word->kind == SW_GO_WORD_CTXT ? "closure it runs"
+									   : "registers");
+	const struct sw_go_frame *frame = &stack->frames.items[word->frame];
+	const char *function = local ? local->function : sw_go_func_name(&frame->func);
+	if (local)
+		return sw_roots_name("%s: %s", function, local->name);
+	if (!word->at)
+		return sw_roots_name("%s: a register", function);
+	return sw_roots_name("%s: sp+0x%" PRIx64, function, word->at - frame->sp);
+}
+
+/* Words of one variable make one root: they follow each other in rising address within a frame. */
+struct last_root {
+	uint32_t frame, number;
+	const struct sw_dwarf_local *local;
+	const char *variable;
+};
+
+static bool is_same_variable(const struct last_root *last, const struct sw_go_stack_word *word,
+			     const struct sw_dwarf_local *local)
+{
+	return last->number != SW_NO_ROOT && last->frame == word->frame && local && last->local &&
+	       local->name == last->local->name && local->function == last->local->function;
+}
+
+static struct sw_error *add_stack_word(struct stacks *stacks, const struct sw_go_stack *stack,
+				       const struct sw_go_stack_word *word, uint32_t group,
+				       struct last_root *last)
+{
+	const struct sw_dwarf_local *local = NULL;
+	struct sw_error *error = NULL;
+
+	if (sw_heap_slot(stacks->collector->heap, word->pointer) == SW_NO_SLOT)
+		return NULL;
+	if (word->at && word->frame < stack->frames.count)
+		local = find_local(stacks, &stack->frames.items[word->frame], word->at);
+	if (local && is_same_variable(last, word, local) && local == last->local)
+		return sw_roots_add_word(stacks->collector, last->number, word->at, word->pointer);
+
+	struct sw_go_root root = {.kind = SW_GO_ROOT_LOCAL,
+				  .name = word_name(stack, word, local),
+				  .address = word->at};
+	if (local) {
+		const struct sw_go_frame *frame = &stack->frames.items[word->frame];
+		root.address = frame->fp + (uint64_t)local->cfa_offset;
+		root.size = local->size;
+		root.type = local->type;
+		root.type_offset = local->offset;
+	}
+	error = sw_roots_add_root(stacks->collector, root, group, &last->number);
+	last->frame = word->frame;
+	last->local = local;
+	return error ? error
+		     : sw_roots_add_word(stacks->collector, last->number, word->at, word->pointer);
+}
+
+/* A conservative word counts when an object is allocated there (mgcmark.go scanConservative). */
+static bool is_object(void *context, sw_addr pointer)
+{
+	const struct sw_root_collector *collector = context;
+	const struct sw_span *span = sw_heap_span(collector->heap, pointer);
+	if (!span)
+		return false;
+	uint32_t index = sw_span_index(span, pointer);
+	return index < span->count &&
+	       sw_go_span_is_live(&collector->go->spans.items[span->owner], index);
+}
+
+static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_goroutine *goroutine)
+{
+	struct sw_root_collector *collector = stacks->collector;
+	struct sw_go_stack stack = {0};
+	struct last_root last = {.number = SW_NO_ROOT};
+	uint32_t group = SW_NO_ROOT;
+
+	struct sw_error *error =
+		sw_go_unwind(collector->go, goroutine, true, is_object, collector, &stack);
+	if (!error)
+		error = sw_roots_add_root(
+			collector,
+			(struct sw_go_root){
+				.kind = SW_GO_ROOT_GOROUTINE,
+				.name = sw_roots_name("goroutine %" PRIu64, goroutine->goid),
+				.address = goroutine->address},
+			SW_NO_ROOT, &group);
+	for (size_t i = 0; !error && i < stack.words.count; i++)
+		error = add_stack_word(stacks, &stack, &stack.words.items[i], group, &last);
+	sw_go_stack_free(&stack);
+	return error;
+}
+
+struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector)
+{
+	struct sw_go *go = collector->go;
+	struct stacks stacks = {.collector = collector};
+	struct sw_error *error = NULL;
+
+	stacks.cache = calloc(PC_CACHE, sizeof(*stacks.cache));
+	if (!stacks.cache)
+		return sw_error_memory();
+	for (size_t i = 0; !error && i < go->goroutines.count; i++) {
+		error = add_goroutine(&stacks, &go->goroutines.items[i]);
+		if (!error && i % 64 == 0)
+			error = sw_work_tick(go->work, "stacks", i, go->goroutines.count);
+	}
+	for (size_t i = 0; i < PC_CACHE; i++)
+		sw_dwarf_locals_free(&stacks.cache[i].locals);
+	free(stacks.cache);
+	return error;
+}

@@ -1,0 +1,182 @@
+/* One Go runtime in a target's memory: modules, spans, goroutines, roots; what heap/ counts.
+ *
+ * Facts about Go are from its source, src/runtime of the releases named beside them, 1.22–1.27
+ * where nothing is named.
+ */
+#ifndef SW_GO_RUNTIME_H
+#define SW_GO_RUNTIME_H
+
+#include "base/warning.h"
+#include "go/layout.h"
+#include "heap/heap.h"
+#include "image/dwarf.h"
+#include "image/image.h"
+#include "target/target.h"
+
+/* runtime.moduledata, the fields that matter, with run-time addresses. */
+struct sw_go_module {
+	sw_addr address; /* of the moduledata */
+	sw_addr text, etext;
+	sw_addr data, edata, bss, ebss; /* scanned by the collector */
+	sw_addr noptrdata, enoptrdata, noptrbss, enoptrbss;
+	sw_addr types, etypes;
+	sw_addr rodata, gofunc;
+	const uint8_t *pclntable; /* in place; pcln_size bytes */
+	uint64_t pclntable_size;
+	const uint8_t *funcnametab, *pctab, *filetab, *cutab;
+	uint64_t funcnametab_size, pctab_size, filetab_size, cutab_size;
+	const uint8_t
+		*ftab; /* ftab_count entries {entryoff u32, funcoff u32}; the last is a sentinel */
+	uint64_t ftab_count;
+	sw_addr gcdatamask, gcbssmask; /* bit vectors: one bit per word */
+	uint64_t gcdata_bits, gcbss_bits;
+};
+SW_VECTOR(struct sw_go_module, sw_go_modules);
+
+/* runtime.mspan, read once. */
+enum sw_go_span_state { SW_GO_SPAN_DEAD, SW_GO_SPAN_IN_USE, SW_GO_SPAN_MANUAL };
+struct sw_go_span {
+	sw_addr address; /* of the mspan */
+	sw_addr base;
+	uint64_t npages;   /* of 8192 bytes */
+	uint64_t elemsize; /* bytes */
+	uint64_t limit;	   /* address */
+	uint32_t nelems, freeindex;
+	uint32_t sweepgen;
+	uint16_t alloc_count;
+	uint8_t spanclass; /* size class << 1 | noscan */
+	uint8_t state;
+	bool is_user_arena;
+	bool is_swept;		     /* by the rules of mheap.sweepgen */
+	bool has_inline_marks;	     /* Green Tea: the last 128 bytes hold mark bits */
+	const uint8_t *alloc_bits;   /* (nelems + 63) / 64 words, NULL when not readable */
+	const uint8_t *mark_bits;    /* the same, of gcmarkBits */
+	const uint8_t *inline_marks; /* Green Tea: marks[63] of the span's end, or NULL */
+	sw_addr specials;
+	sw_addr large_type;
+};
+SW_VECTOR(struct sw_go_span, sw_go_spans);
+
+enum sw_go_status {
+	SW_GO_IDLE = 0,
+	SW_GO_RUNNABLE = 1,
+	SW_GO_RUNNING = 2,
+	SW_GO_SYSCALL = 3,
+	SW_GO_WAITING = 4,
+	SW_GO_DEAD = 6,
+	SW_GO_COPYSTACK = 8,
+	SW_GO_PREEMPTED = 9,
+	SW_GO_LEAKED = 10,     /* 1.26 */
+	SW_GO_DEAD_EXTRA = 11, /* 1.26 */
+};
+
+struct sw_goroutine {
+	sw_addr address; /* of the g */
+	uint64_t goid;
+	uint32_t status; /* enum sw_go_status, the scan bit masked off */
+	uint8_t wait_reason;
+	sw_addr stack_lo, stack_hi;
+	sw_addr sched_pc, sched_sp, sched_lr, sched_bp, sched_ctxt;
+	sw_addr syscall_pc, syscall_sp; /* 0: not in a system call */
+	sw_addr m;			/* 0: on no thread */
+	sw_addr gopc, startpc;
+	sw_addr defers, panics; /* _defer, _panic */
+	const struct sw_thread
+		*thread; /* that runs it, when it is on a thread and registers are known */
+};
+SW_VECTOR(struct sw_goroutine, sw_goroutines);
+
+enum sw_go_root_kind {
+	SW_GO_ROOT_GLOBAL,    /* a variable of data or bss */
+	SW_GO_ROOT_GOROUTINE, /* group: all of a goroutine's stack */
+	SW_GO_ROOT_LOCAL,     /* in a goroutine: a variable or slot of a frame */
+	SW_GO_ROOT_FINALIZER, /* what a finalizer and its object refer to */
+	SW_GO_ROOT_CLEANUP,
+	SW_GO_ROOT_WEAK,    /* the handle box of a weak pointer */
+	SW_GO_ROOT_QUEUE,   /* finalizers and cleanups that wait to run */
+	SW_GO_ROOT_TINY,    /* a P's current tiny block */
+	SW_GO_ROOT_RUNTIME, /* group: all globals of the runtime itself */
+};
+
+/* What a root is called, by the number it has in heap->roots. */
+struct sw_go_root {
+	enum sw_go_root_kind kind;
+	char *name;	      /* "main.sessions", "goroutine 42", "main.serve: req"; owned */
+	sw_addr address;      /* of the variable, the goroutine, the special; 0 */
+	uint64_t size;	      /* bytes of the variable, 0 when unknown */
+	sw_dwarf_type type;   /* of the variable, 0 when unknown */
+	uint64_t type_offset; /* bytes of the variable before `address` (a piece of a local) */
+};
+SW_VECTOR(struct sw_go_root, sw_go_roots);
+
+struct sw_go {
+	struct sw_target *target;
+	const struct sw_memory *memory; /* of the target, with the image's pages */
+	struct sw_image *image;
+	struct sw_dwarf *dwarf; /* NULL without debug information */
+	struct sw_work *work;
+	struct sw_warnings *warnings;
+	enum sw_arch arch;
+
+	char *version;	/* runtime.buildVersion: "go1.26.8", experiments with it */
+	unsigned minor; /* 26 */
+	struct sw_layout layout;
+	struct sw_go_modules modules;
+	struct sw_go_globals globals; /* addresses of the runtime's own variables */
+
+	uint32_t sweepgen; /* mheap_.sweepgen */
+	uint32_t gcphase;  /* 0 off, 1 mark, 2 mark termination */
+	bool is_green_tea;
+	struct sw_go_spans spans; /* allspans without the dead ones */
+	struct sw_goroutines goroutines;
+	struct sw_go_roots roots;
+
+	struct sw_go_pc_cache *pc_cache;      /* unwind.c; NULL: none */
+	struct sw_go_built_mask *built_masks; /* atomic list: pointer_map.c */
+	struct sw_go_kept *kept;	      /* list of what sw_go_keep() gave */
+	uint64_t damaged_masks; /* atomic: objects whose type could not be read while marking */
+};
+
+/* ---- discover.c ---- */
+/* Version, layouts, modules, heap, goroutines; not the roots. SW_ERR_FORMAT when the target is
+ * no Go program, SW_ERR_UNSUPPORTED for a version that is not known. */
+struct sw_error *sw_go_open(struct sw_target *target, struct sw_image *image, struct sw_work *work,
+			    struct sw_warnings *warnings, struct sw_go **out);
+void sw_go_close(struct sw_go *go);
+
+/* The module whose text holds a pc, or NULL. */
+const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc);
+
+/* ---- span.c, pointer_map.c ---- */
+struct sw_error *sw_go_read_spans(struct sw_go *go);
+/* Is slot `index` in use, by the rules a collection that starts now would see? A swept span:
+ * below freeindex or in allocBits; an unswept one: marked. */
+bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index);
+/* ... and without regard to sweeping: allocated since it was last free. */
+bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index);
+/* ... marked by the collection that runs or ran last, when the span is not swept since. */
+bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index);
+/* The spans as heap/ wants them, and its lookup of masks. */
+struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap);
+/* The pointer mask of a type descriptor (Size_, PtrBytes, GCData), also one that the runtime
+ * would build on demand. False for a type that is damaged or has no pointers. Safe for several
+ * threads; the mask lives as long as go. */
+bool sw_go_type_mask(const struct sw_go *go, sw_addr type, struct sw_mask *out);
+/* heap's sw_space_mask: the malloc header of an object of more than 512 bytes. */
+bool sw_go_object_mask(const struct sw_space *space, const struct sw_span *span,
+		       const uint8_t *bytes, struct sw_mask *out);
+/* Zeroed memory, or a copy of a mask, that lives as long as go. Not for several threads. */
+struct sw_error *sw_go_keep(struct sw_go *go, uint64_t size, void *out);
+struct sw_error *sw_go_keep_mask(struct sw_go *go, const struct sw_mask *mask,
+				 const struct sw_mask **out);
+void sw_go_free_kept(struct sw_go *go);
+
+/* ---- goroutine.c ---- */
+struct sw_error *sw_go_read_goroutines(struct sw_go *go);
+
+/* ---- root.c ---- */
+/* Every root of a collection that starts now, with names: heap->roots, heap->root_words and
+ * go->roots, which share their numbers. */
+struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap);
+
+#endif

@@ -1,0 +1,280 @@
+/* mheap_.allspans, and the spans as heap/ wants them (runtime/mheap.go, mbitmap.go). */
+#include "go/runtime.h"
+
+enum {
+	PAGE = 8192,
+	MAX_SPANS = 1 << 28,
+	MIN_SIZE_FOR_HEADER =
+		512,	    /* runtime/mbitmap.go minSizeForMallocHeader: up to here no header */
+	INLINE_MARKS = 128, /* runtime/mgcmark_greenteagc.go spanInlineMarkBits */
+	INLINE_MARKS_OFFSET = 64, /* of its marks[63] */
+};
+
+/* ---- reading ---- */
+
+static uint64_t load(const uint8_t *bytes, uint32_t size)
+{
+	return size == 2 ? sw_load16(bytes) : sw_load64(bytes);
+}
+
+static void read_mspan(const struct sw_go *go, const uint8_t *bytes, struct sw_go_span *span)
+{
+	const __typeof__(go->layout.mspan) *at = &go->layout.mspan;
+
+	span->base = sw_load64(bytes + at->startAddr);
+	span->npages = sw_load64(bytes + at->npages);
+	span->elemsize = sw_load64(bytes + at->elemsize);
+	span->limit = sw_load64(bytes + at->limit);
+	uint64_t nelems = load(bytes + at->nelems, at->index_size);
+	uint64_t freeindex = load(bytes + at->freeindex, at->index_size);
+	span->nelems = nelems > UINT32_MAX ? UINT32_MAX : (uint32_t)nelems;
+	span->freeindex = freeindex > UINT32_MAX ? UINT32_MAX : (uint32_t)freeindex;
+	span->sweepgen = sw_load32(bytes + at->sweepgen);
+	span->alloc_count = sw_load16(bytes + at->allocCount);
+	span->spanclass = bytes[at->spanclass];
+	span->state = bytes[at->state];
+	span->specials = sw_load64(bytes + at->specials);
+	if (at->isUserArenaChunk != SW_ABSENT)
+		span->is_user_arena = bytes[at->isUserArenaChunk];
+	if (at->largeType != SW_ABSENT)
+		span->large_type = sw_load64(bytes + at->largeType);
+}
+
+/* What must hold of a span in use. */
+static bool is_sane(const struct sw_go_span *span)
+{
+	uint64_t bytes = span->npages * PAGE;
+	return span->npages && span->npages < (uint64_t)1 << 35 && span->base % PAGE == 0 &&
+	       span->base >> SW_ADDRESS_BITS == 0 && span->elemsize && span->elemsize <= bytes &&
+	       span->nelems && span->nelems <= bytes / span->elemsize &&
+	       span->freeindex <= span->nelems && span->limit > span->base &&
+	       span->limit <= span->base + bytes;
+}
+
+/* heapArena of an address through mheap_.arenas[0][index]; 0 when there is none. */
+static sw_addr find_arena(const struct sw_go *go, sw_addr addr)
+{
+	/* runtime/malloc.go: arenaBaseOffset is 0xffff800000000000 on amd64, 0 on arm64. */
+	uint64_t offset = go->arch == SW_ARCH_AMD64 ? (uint64_t)1 << 47 : 0;
+	uint64_t index = (addr + offset) >> SW_ARENA_SHIFT & ((1 << 22) - 1);
+	sw_addr table, arena;
+	if (!sw_memory_u64(go->memory, go->globals.mheap_ + go->layout.mheap.arenas, &table) ||
+	    !sw_memory_u64(go->memory, table + 8 * index, &arena))
+		return 0;
+	return arena;
+}
+
+/* Does the page carry Green Tea's mark bits at its end (heapArena.pageUseSpanInlineMarkBits)? */
+static bool has_inline_marks(const struct sw_go *go, const struct sw_go_span *span)
+{
+	sw_offset offset = go->layout.heapArena.pageUseSpanInlineMarkBits;
+	uint64_t page = span->base >> SW_PAGE_SHIFT & ((1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT)) - 1);
+	uint8_t bits;
+	if (offset == SW_ABSENT || span->elemsize > MIN_SIZE_FOR_HEADER)
+		return false;
+	sw_addr arena = find_arena(go, span->base);
+	return arena && sw_memory_u8(go->memory, arena + offset + page / 8, &bits) &&
+	       bits >> (page % 8) & 1;
+}
+
+static bool is_empty(const uint8_t *bits, uint32_t count)
+{
+	for (uint32_t i = 0; i < (count + 63) / 64; i++)
+		if (sw_load64(bits + 8 * i))
+			return false;
+	return true;
+}
+
+/* Sweeping publishes mark bits as allocBits before it stores the new sweepgen: a span caught in
+ * between has no mark bits and starts afresh (runtime/mgcsweep.go sweepLocked.sweep). */
+static bool is_nearly_swept(const struct sw_go_span *span)
+{
+	return !span->freeindex && span->mark_bits && is_empty(span->mark_bits, span->nelems);
+}
+
+/* runtime/mheap.go at mspan.sweepgen; h is mheap_.sweepgen. */
+static bool is_swept(const struct sw_go *go, const struct sw_go_span *span)
+{
+	uint32_t age = span->sweepgen - go->sweepgen;
+	if (age == (uint32_t)-1)
+		return is_nearly_swept(span);
+	return age == 0 || age == 3;
+}
+
+static void find_bits(const struct sw_go *go, const uint8_t *bytes, struct sw_go_span *span)
+{
+	uint64_t size = ((uint64_t)span->nelems + 63) / 64 * 8;
+	span->alloc_bits =
+		sw_memory_view(go->memory, sw_load64(bytes + go->layout.mspan.allocBits), size);
+	span->mark_bits =
+		sw_memory_view(go->memory, sw_load64(bytes + go->layout.mspan.gcmarkBits), size);
+	if (has_inline_marks(go, span)) {
+		const uint8_t *tail = sw_memory_view(
+			go->memory, span->base + span->npages * PAGE - INLINE_MARKS, INLINE_MARKS);
+		span->inline_marks = tail ? tail + INLINE_MARKS_OFFSET : NULL;
+	}
+}
+
+static struct sw_error *damaged(struct sw_go *go, sw_addr address)
+{
+	sw_warn(go->warnings, true, "damaged_span", NULL,
+		"the span at 0x%llx cannot be read or makes no sense; its objects are missing",
+		(unsigned long long)address);
+	return NULL;
+}
+
+static struct sw_error *add_span(struct sw_go *go, sw_addr address)
+{
+	struct sw_go_span span = {.address = address};
+	const uint8_t *bytes = sw_memory_view(go->memory, address, go->layout.mspan.size);
+	if (!bytes)
+		return damaged(go, address);
+	read_mspan(go, bytes, &span);
+	if (span.state == SW_GO_SPAN_DEAD)
+		return NULL;
+	if (span.state > SW_GO_SPAN_MANUAL)
+		return damaged(go, address);
+	if (span.state == SW_GO_SPAN_IN_USE) {
+		if (!is_sane(&span))
+			return damaged(go, address);
+		find_bits(go, bytes, &span);
+		if (!span.alloc_bits || !span.mark_bits)
+			return damaged(go, address);
+		span.is_swept = is_swept(go, &span);
+		go->is_green_tea |= span.inline_marks != NULL;
+	}
+	return sw_go_spans_add(&go->spans, span);
+}
+
+struct sw_error *sw_go_read_spans(struct sw_go *go)
+{
+	sw_addr list = go->globals.mheap_ + go->layout.mheap.allspans, array, address;
+	uint64_t count;
+	struct sw_error *error = NULL;
+
+	if (!sw_memory_u64(go->memory, list, &array) ||
+	    !sw_memory_u64(go->memory, list + 8, &count) || count > MAX_SPANS)
+		return sw_error_format(SW_ERR_DAMAGED, "mheap_.allspans at 0x%llx is damaged",
+				       (unsigned long long)list);
+	for (uint64_t i = 0; !error && i < count; i++) {
+		if (sw_memory_u64(go->memory, array + 8 * i, &address))
+			error = add_span(go, address);
+		else
+			error = damaged(go, array + 8 * i);
+		if (!error && i % 4096 == 0)
+			error = sw_work_tick(go->work, "spans", i, count);
+	}
+	if (!error && !go->spans.count)
+		error = sw_error_format(SW_ERR_DAMAGED, "no span of the Go heap is readable");
+	return error;
+}
+
+bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index)
+{
+	return (span->mark_bits[index / 8] >> (index % 8) & 1) ||
+	       (span->inline_marks && span->inline_marks[index / 8] >> (index % 8) & 1);
+}
+
+bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index)
+{
+	return index < span->freeindex || span->alloc_bits[index / 8] >> (index % 8) & 1;
+}
+
+bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index)
+{
+	return span->is_swept ? sw_go_span_is_allocated(span, index)
+			      : sw_go_span_is_marked(span, index);
+}
+
+/* ---- for heap/ ---- */
+
+/* Where the heap bits of a span of small objects begin: one bit per word of the whole span, at
+ * its end (runtime/mbitmap.go heapBitsInSpan, span.heapBits; Go 1.22). */
+static uint64_t heap_bits_offset(const struct sw_go_span *span)
+{
+	uint64_t bytes = span->npages * PAGE;
+	return bytes - bytes / 64 - (span->inline_marks ? INLINE_MARKS : 0);
+}
+
+/* The mask of a large object; a span without type is still being allocated: nothing to scan. */
+static struct sw_error *set_large(struct sw_go *go, const struct sw_go_span *span,
+				  struct sw_span *out)
+{
+	struct sw_mask mask;
+	if (!span->large_type || !sw_go_type_mask(go, span->large_type, &mask)) {
+		out->scan = SW_SCAN_NONE;
+		return NULL;
+	}
+	out->scan = SW_SCAN_TILED;
+	return sw_go_keep_mask(go, &mask, &out->mask);
+}
+
+static struct sw_error *set_scan(struct sw_go *go, const struct sw_go_span *span,
+				 struct sw_span *out)
+{
+	if ((span->spanclass & 1) || !out->bytes) {
+		out->scan = SW_SCAN_NONE;
+	} else if (span->spanclass >> 1 == 0) {
+		return set_large(go, span, out);
+	} else if (span->elemsize > MIN_SIZE_FOR_HEADER) {
+		out->scan = SW_SCAN_LOOKUP;
+	} else {
+		out->scan = SW_SCAN_BITMAP;
+		out->bitmap = out->bytes + heap_bits_offset(span);
+	}
+	return NULL;
+}
+
+/* The span's bytes in place, or put together when the target holds them in several regions. */
+static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span)
+{
+	uint64_t size = span->npages * PAGE;
+	const uint8_t *bytes = sw_memory_view(go->memory, span->base, size);
+	if (bytes)
+		return bytes;
+	void *copy;
+	struct sw_error *error = sw_go_keep(go, size, &copy);
+	if (!error && sw_memory_read(go->memory, span->base, copy, size))
+		return copy;
+	sw_error_free(error);
+	sw_warn(go->warnings, true, "missing_span", "was the core cut short?",
+		"the memory of the span at 0x%llx is not in the target; what its objects refer to "
+		"is "
+		"missing",
+		(unsigned long long)span->base);
+	return NULL;
+}
+
+static struct sw_error *convert(struct sw_go *go, uint32_t number, struct sw_span *out)
+{
+	const struct sw_go_span *span = &go->spans.items[number];
+	*out = (struct sw_span){
+		.base = span->base,
+		.bytes = span_bytes(go, span),
+		.limit = span->limit - span->base,
+		.elemsize = span->elemsize,
+		.count = span->nelems,
+		.divide = span->nelems == 1 ? 0 : (uint32_t)(UINT32_MAX / span->elemsize + 1),
+		.owner = number,
+	};
+	return set_scan(go, span, out);
+}
+
+struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
+{
+	struct sw_span *spans = calloc(go->spans.count + 1, sizeof(*spans));
+	size_t count = 0;
+	struct sw_error *error = spans ? NULL : sw_error_memory();
+
+	for (size_t i = 0; !error && i < go->spans.count; i++)
+		if (go->spans.items[i].state == SW_GO_SPAN_IN_USE)
+			error = convert(go, (uint32_t)i, &spans[count++]);
+	if (!error)
+		error = sw_heap_init(heap, go->work, spans, count);
+	if (!error) {
+		heap->space.mask = sw_go_object_mask;
+		heap->space.allocator = go;
+	}
+	free(spans);
+	return error;
+}

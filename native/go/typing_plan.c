@@ -1,0 +1,376 @@
+/* The pointer slots of a type, flat: what a walk over millions of objects reads. */
+#include "go/typing_private.h"
+
+enum {
+	MAX_SLOTS = 1 << 16,
+	MAX_STEPS = 1 << 18,
+	UNROLL = 32, /* slots of an array that are written out */
+	MAX_SMALL_SIZE = 32768,
+	PAGE = 8192,
+	MIN_SIZE_FOR_HEADER = 512, /* runtime/mbitmap.go minSizeForMallocHeader, Go 1.22 */
+	MALLOC_HEADER = 8,
+	MAX_TINY_SIZE = 16,
+
+	TYPE_TFLAG = 20,
+	TYPE_KIND = 23,
+	DIRECT = 1 << 5, /* abi.KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
+};
+
+/* runtime/sizeclasses.go; the same from 1.18 to 1.27. */
+static const uint16_t size_classes[] = {
+	8,     16,    24,    32,    48,	   64,	  80,	 96,	112,   128,   144,   160,
+	176,   192,   208,   224,   240,   256,	  288,	 320,	352,   384,   416,   448,
+	480,   512,   576,   640,   704,   768,	  896,	 1024,	1152,  1280,  1408,  1536,
+	1792,  2048,  2304,  2688,  3072,  3200,  3456,	 4096,	4864,  5376,  6144,  6528,
+	6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384, 18432,
+	19072, 20480, 21760, 24576, 27264, 28672, 32768,
+};
+
+/* runtime/malloc.go mallocgc, Go 1.22: the slot that one value is allocated in. */
+static uint64_t slot_size(uint64_t size, bool has_pointers)
+{
+	if (!has_pointers && size < MAX_TINY_SIZE)
+		return MAX_TINY_SIZE;
+	if (size > MAX_SMALL_SIZE - MALLOC_HEADER)
+		return (size + PAGE - 1) / PAGE * PAGE;
+	if (has_pointers && size > MIN_SIZE_FOR_HEADER)
+		size += MALLOC_HEADER;
+	for (size_t i = 0; i < sizeof(size_classes) / sizeof(*size_classes); i++)
+		if (size <= size_classes[i])
+			return size_classes[i];
+	return 0;
+}
+
+/* ---- sizes and masks ---- */
+
+static struct sw_error *reserve(struct sw_type_plans *plans, sw_type type)
+{
+	size_t count = sw_types_count(plans->types);
+	if (type < plans->list.count)
+		return NULL;
+	struct sw_error *error = sw_type_plan_list_grow(&plans->list, count - plans->list.count);
+	if (error)
+		return error;
+	memset(plans->list.items + plans->list.count, 0,
+	       (count - plans->list.count) * sizeof(*plans->list.items));
+	plans->list.count = count;
+	return NULL;
+}
+
+/* Which of the first 64 words may hold pointers, by structure. */
+static uint64_t structural_mask(struct sw_type_plans *plans, sw_type type, uint64_t offset)
+{
+	const struct sw_type_info *info = sw_type_info(plans->types, type);
+	uint64_t mask = 0;
+
+	if (!info->pointer_bytes || offset >= 512 || !plans->mask_steps)
+		return 0;
+	plans->mask_steps--;
+	if (info->kind == SW_KIND_STRUCT) {
+		for (uint32_t i = 0; i < info->field_count; i++)
+			mask |= structural_mask(plans, info->fields[i].type,
+						offset + info->fields[i].offset);
+		return mask;
+	}
+	if (info->kind == SW_KIND_ARRAY) {
+		uint64_t stride = sw_type_info(plans->types, info->elem)->size;
+		uint64_t length = info->length ? info->length : 1;
+		for (uint64_t i = 0; stride && i < length && offset + i * stride < 512; i++)
+			mask |= structural_mask(plans, info->elem, offset + i * stride);
+		return mask;
+	}
+	mask = (uint64_t)1 << (offset / 8);
+	if (info->kind == SW_KIND_INTERFACE && offset < 504)
+		mask |= mask << 1;
+	return mask;
+}
+
+static void set_mask(struct sw_type_plans *plans, const struct sw_type_info *info, sw_type type,
+		     struct sw_type_plan *plan)
+{
+	struct sw_mask mask;
+	sw_addr descriptor = sw_type_info(plans->types, plan->header)->descriptor;
+	if (!info->pointer_bytes) {
+		plan->is_exact = true;
+	} else if (descriptor && sw_go_type_mask(plans->go, descriptor, &mask)) {
+		uint64_t words = info->pointer_bytes / 8;
+		for (uint64_t i = 0; i < words && i < 64; i++)
+			plan->mask |= (uint64_t)(mask.bits[i / 8] >> (i % 8) & 1) << i;
+		plan->is_exact = true;
+	} else {
+		plans->mask_steps = MAX_STEPS;
+		plan->mask = structural_mask(plans, type, 0);
+	}
+}
+
+static bool is_direct(const struct sw_go *go, sw_addr descriptor)
+{
+	uint8_t flags;
+	return descriptor &&
+	       sw_memory_u8(go->memory, descriptor + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND),
+			    &flags) &&
+	       flags & DIRECT;
+}
+
+struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type)
+{
+	struct sw_error *error = reserve(plans, type);
+	if (error || !type || plans->list.items[type].is_known)
+		return error;
+	const struct sw_type_info *info = sw_type_info(plans->types, type);
+	struct sw_type_plan plan = {
+		.size = info->size,
+		.pointer_bytes = info->pointer_bytes,
+		.header = info->role == SW_TYPE_BACKING && info->elem ? info->elem : type,
+		.is_known = true,
+		.is_direct = is_direct(plans->go, info->descriptor),
+		.is_single = info->role == SW_TYPE_CLOSURE || info->role == SW_TYPE_CHAN_HEADER,
+		.is_struct = info->kind == SW_KIND_STRUCT || info->kind == SW_KIND_ARRAY,
+	};
+	/* What is damaged types nothing. */
+	if (plan.pointer_bytes > plan.size || (plan.pointer_bytes && plan.size % 8))
+		plan.size = 0;
+	plan.fit = slot_size(plan.size, plan.pointer_bytes);
+	set_mask(plans, info, type, &plan);
+	error = reserve(plans, sw_types_count(plans->types) - 1);
+	if (!error)
+		plans->list.items[type] = plan;
+	if (!error && info->kind == SW_KIND_STRUCT && info->role == SW_TYPE_PLAIN)
+		error = sw_type_plans_know_array(plans, type);
+	return error;
+}
+
+struct sw_error *sw_type_plans_know_array(struct sw_type_plans *plans, sw_type type)
+{
+	struct sw_error *error = sw_type_plans_know(plans, type);
+	if (error || !type || plans->list.items[type].array || !plans->list.items[type].size ||
+	    sw_type_info(plans->types, type)->role == SW_TYPE_BACKING ||
+	    plans->list.items[type].is_single)
+		return error;
+	sw_type array = sw_type_backing(plans->types, type);
+	plans->list.items[type].array = array;
+	return sw_type_plans_know(plans, array);
+}
+
+/* ---- slots ---- */
+
+static struct sw_error *flatten(struct sw_type_plans *plans, sw_type type, uint64_t offset,
+				unsigned depth);
+
+static struct sw_error *add(struct sw_type_plans *plans, struct sw_slot_plan slot)
+{
+	struct sw_error *error = sw_type_plans_know(plans, slot.target);
+	if (!error)
+		error = sw_type_plans_know(plans, slot.other);
+	if (!error)
+		error = sw_slot_plans_add(&plans->slots, slot);
+	return error;
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix));
+}
+
+/* internal/sync/hashtriemap.go (1.24): a *node is the start of an entry or of an indirect, as its
+ * isEntry says; sync.Map is made of them. */
+static bool find_node_parts(struct sw_type_plans *plans, const struct sw_type_info *node,
+			    struct sw_slot_plan *slot)
+{
+	const char *arguments = strchr(node->name, '[');
+	if (!arguments || strcmp(node->package, "internal/sync") != 0)
+		return false;
+	char *indirect = sw_type_name("internal/sync.indirect%s", arguments);
+	char *entry = sw_type_name("internal/sync.entry%s", arguments);
+	if (indirect && entry) {
+		slot->target = sw_type_of_name(plans->types, indirect);
+		slot->other = sw_type_of_name(plans->types, entry);
+		slot->action = SW_SLOT_CHOICE;
+	}
+	free(indirect);
+	free(entry);
+	return slot->target && slot->other;
+}
+
+/* Pointers whose objects are larger than they say: time/sleep.go newTimer returns a
+ * runtime.timeTimer as a *Timer (1.23). */
+static sw_type pointed_to(struct sw_type_plans *plans, sw_type elem)
+{
+	const struct sw_type_info *info = sw_type_info(plans->types, elem);
+	if (plans->go->minor >= 23 && !strcmp(info->package, "time") &&
+	    (!strcmp(info->name, "time.Timer") || !strcmp(info->name, "time.Ticker"))) {
+		sw_type real = sw_type_of_name(plans->types, "runtime.timeTimer");
+		return real ? real : elem;
+	}
+	return elem;
+}
+
+static struct sw_error *add_pointer(struct sw_type_plans *plans, sw_type elem, uint64_t offset)
+{
+	const struct sw_type_info *info = sw_type_info(plans->types, elem);
+	struct sw_slot_plan slot = {.offset = offset, .target = pointed_to(plans, elem)};
+	bool is_array = info->role == SW_TYPE_BACKING || info->role == SW_TYPE_MAP_DIRECTORY ||
+			info->role == SW_TYPE_STRING_BYTES;
+	if (!elem)
+		slot.action = SW_SLOT_UNKNOWN;
+	else if (!has_prefix(info->name, "sync.node[") || !find_node_parts(plans, info, &slot))
+		slot.action = is_array ? SW_SLOT_ARRAY : SW_SLOT_POINTER;
+	return add(plans, slot);
+}
+
+static struct sw_error *add_array(struct sw_type_plans *plans, const struct sw_type_info *array,
+				  uint64_t offset, unsigned depth)
+{
+	uint64_t stride = sw_type_info(plans->types, array->elem)->size;
+	size_t before = plans->slots.count;
+	struct sw_error *error = flatten(plans, array->elem, offset, depth + 1);
+	uint64_t each = plans->slots.count - before;
+
+	if (error || !each || array->length < 2)
+		return error;
+	if (array->length * each > UNROLL || array->length > UNROLL) {
+		/* The element's own plan, made apart. */
+		plans->slots.count = before;
+		return add(plans, (struct sw_slot_plan){.offset = offset,
+							.count = array->length,
+							.target = array->elem,
+							.action = SW_SLOT_REPEAT});
+	}
+	for (uint64_t i = 1; !error && i < array->length; i++)
+		error = flatten(plans, array->elem, offset + i * stride, depth + 1);
+	return error;
+}
+
+/* sync/atomic.Pointer[T] is { _ [0]*T; _ noCopy; v unsafe.Pointer }. */
+static sw_type atomic_pointer(struct sw_type_plans *plans, const struct sw_type_info *info)
+{
+	if (info->field_count < 2 || info->size != 8)
+		return 0;
+	const struct sw_type_info *first = sw_type_info(plans->types, info->fields[0].type);
+	const struct sw_type_info *last =
+		sw_type_info(plans->types, info->fields[info->field_count - 1].type);
+	if (last->kind != SW_KIND_UNSAFE_POINTER || first->kind != SW_KIND_ARRAY || first->length)
+		return 0;
+	const struct sw_type_info *pointer = sw_type_info(plans->types, first->elem);
+	return pointer->kind == SW_KIND_POINTER ? first->elem : 0;
+}
+
+/* sync/pool.go: local and victim are [P]poolLocal. */
+static sw_type pool_array(struct sw_type_plans *plans, const struct sw_type_info *info,
+			  const struct sw_type_field *field)
+{
+	if (strcmp(info->name, "sync.Pool") != 0 ||
+	    (strcmp(field->name, "local") != 0 && strcmp(field->name, "victim") != 0))
+		return 0;
+	return sw_type_backing(plans->types, sw_type_of_name(plans->types, "sync.poolLocal"));
+}
+
+static struct sw_error *add_struct(struct sw_type_plans *plans, const struct sw_type_info *info,
+				   uint64_t offset, unsigned depth)
+{
+	struct sw_error *error = NULL;
+	sw_type pointer = atomic_pointer(plans, info), array;
+
+	if (pointer)
+		return flatten(plans, pointer, offset, depth + 1);
+	for (uint32_t i = 0; !error && i < info->field_count; i++) {
+		const struct sw_type_field *field = &info->fields[i];
+		uint64_t at = offset + field->offset;
+		if (info->role == SW_TYPE_MAP_HEADER && !strcmp(field->name, "dirPtr"))
+			error = add(plans,
+				    (struct sw_slot_plan){
+					    .offset = at,
+					    .target = info->group,
+					    .other = sw_type_info(plans->types, field->type)->elem,
+					    .action = SW_SLOT_DIRECTORY});
+		else if ((array = pool_array(plans, info, field)))
+			error = add(plans, (struct sw_slot_plan){.offset = at,
+								 .target = array,
+								 .action = SW_SLOT_ARRAY});
+		else
+			error = flatten(plans, field->type, at, depth + 1);
+	}
+	return error;
+}
+
+static struct sw_error *flatten(struct sw_type_plans *plans, sw_type type, uint64_t offset,
+				unsigned depth)
+{
+	const struct sw_type_info *info = sw_type_info(plans->types, type);
+	struct sw_slot_plan slot = {.offset = offset};
+
+	if (!info->pointer_bytes || depth > SW_MAX_TYPE_DEPTH || !plans->steps ||
+	    plans->slots.count >= UINT32_MAX - MAX_SLOTS)
+		return NULL;
+	plans->steps--;
+	switch (info->kind) {
+	case SW_KIND_POINTER:
+		return add_pointer(plans, info->elem, offset);
+	case SW_KIND_SLICE:
+		return add_pointer(plans, sw_type_backing(plans->types, info->elem), offset);
+	case SW_KIND_STRING:
+		return add_pointer(plans, sw_type_string_bytes(plans->types), offset);
+	case SW_KIND_MAP:
+	case SW_KIND_CHAN:
+		return add_pointer(plans, info->target, offset);
+	case SW_KIND_ARRAY:
+		return add_array(plans, info, offset, depth);
+	case SW_KIND_STRUCT:
+		return add_struct(plans, info, offset, depth);
+	case SW_KIND_FUNC:
+		slot.action = SW_SLOT_FUNC;
+		return add(plans, slot);
+	case SW_KIND_INTERFACE:
+		slot.offset += 8;
+		slot.action = info->is_empty_interface ? SW_SLOT_EFACE : SW_SLOT_IFACE;
+		return add(plans, slot);
+	default:
+		return add(plans, slot);
+	}
+}
+
+/* Elements of large arrays in this plan need plans of their own. */
+static struct sw_error *make_repeated(struct sw_type_plans *plans, sw_type type, unsigned depth);
+
+static struct sw_error *make(struct sw_type_plans *plans, sw_type type, unsigned depth)
+{
+	struct sw_error *error = sw_type_plans_know(plans, type);
+	if (error || !type || plans->list.items[type].is_planned)
+		return error;
+	plans->list.items[type].is_planned = true; /* also while it is being made: cycles end */
+	plans->steps = MAX_STEPS;
+	size_t first = plans->slots.count;
+	error = flatten(plans, plans->list.items[type].header, 0, 0);
+	if (!error && plans->slots.count - first > MAX_SLOTS)
+		plans->slots.count = first + MAX_SLOTS;
+	plans->list.items[type].first = (uint32_t)first;
+	plans->list.items[type].count = (uint32_t)(plans->slots.count - first);
+	return error ? error : make_repeated(plans, type, depth);
+}
+
+static struct sw_error *make_repeated(struct sw_type_plans *plans, sw_type type, unsigned depth)
+{
+	struct sw_error *error = NULL;
+	uint32_t first = plans->list.items[type].first, count = plans->list.items[type].count;
+	for (uint32_t i = 0; !error && i < count; i++) {
+		struct sw_slot_plan *slot = &plans->slots.items[first + i];
+		if (slot->action != SW_SLOT_REPEAT)
+			continue;
+		if (depth < SW_MAX_TYPE_DEPTH)
+			error = make(plans, slot->target, depth + 1);
+		else
+			slot->action = SW_SLOT_UNKNOWN;
+	}
+	return error;
+}
+
+struct sw_error *sw_type_plans_make(struct sw_type_plans *plans, sw_type type)
+{
+	return make(plans, type, 0);
+}
+
+void sw_type_plans_free(struct sw_type_plans *plans)
+{
+	sw_type_plan_list_free(&plans->list);
+	sw_slot_plans_free(&plans->slots);
+}

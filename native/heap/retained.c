@@ -1,0 +1,186 @@
+/* Sums over the dominator tree from its leaves up, without recursion and without an order.
+ *
+ * Most nodes are leaves; they are added to their parents by all workers, each for its own share
+ * of the parents, so that nothing is written by two. The inner nodes follow one by one as soon as
+ * their last inner child is in; they are counted in `heaviest`, which is filled last. */
+#include "heap/retained.h"
+
+enum { AHEAD = 24, NODE_GRAIN = 1 << 16, BLOCK_GRAIN = 1 << 12, TICK_EVERY = 1 << 16 };
+
+struct sums {
+	struct sw_work *work;
+	const struct sw_heap *heap;
+	sw_node super;
+	uint32_t shares;
+	const sw_node *idom;
+	uint64_t *bytes;
+	uint32_t *objects;
+	uint32_t *pending; /* inner children that are not in yet, then heaviest */
+	uint64_t *inner;   /* bit set of nodes that dominate others */
+};
+
+/* Neighbours on a cache line belong to one share. */
+static inline uint32_t share_of(const struct sums *sums, sw_node node)
+{
+	uint32_t spread = (node >> 6) * 2654435761u;
+	return (uint32_t)((uint64_t)spread * sums->shares >> 32);
+}
+
+static struct sw_error *set_sizes(void *context, unsigned worker, size_t begin, size_t end)
+{
+	const struct sums *sums = context;
+	(void)worker;
+	for (size_t i = begin; i < end; i++) {
+		const struct sw_block *block = &sums->heap->blocks[i];
+		uint64_t elemsize = sums->heap->space.spans[block->span].elemsize;
+		uint32_t count = (uint32_t)__builtin_popcountll(block->marked);
+		for (uint32_t object = block->rank; object < block->rank + count; object++) {
+			sums->bytes[object] = elemsize;
+			sums->objects[object] = 1;
+		}
+	}
+	return NULL;
+}
+
+static struct sw_error *find_inner(void *context, unsigned worker, size_t begin, size_t end)
+{
+	const struct sums *sums = context;
+	(void)worker;
+	for (size_t v = begin; v < end; v++)
+		sw_bitset_claim(sums->inner, sums->idom[v]);
+	return NULL;
+}
+
+static void add_to(const struct sums *sums, sw_node parent, sw_node child)
+{
+	sums->bytes[parent] += sums->bytes[child];
+	sums->objects[parent] += sums->objects[child];
+}
+
+static void prefetch_parent(const struct sums *sums, sw_node v)
+{
+	sw_node parent = sums->idom[v];
+	if (!sw_bitset_has(sums->inner, v)) {
+		__builtin_prefetch(&sums->bytes[parent], 1);
+		__builtin_prefetch(&sums->objects[parent], 1);
+	} else {
+		__builtin_prefetch(&sums->pending[parent], 1);
+	}
+}
+
+static struct sw_error *add_leaves(void *context, unsigned worker, size_t begin, size_t end)
+{
+	const struct sums *sums = context;
+	for (size_t share = begin; share < end; share++) {
+		for (sw_node v = 0; v < sums->super; v++) {
+			if (v + AHEAD < sums->super &&
+			    share_of(sums, sums->idom[v + AHEAD]) == share)
+				prefetch_parent(sums, v + AHEAD);
+			sw_node parent = sums->idom[v];
+			if (share_of(sums, parent) != share)
+				continue;
+			if (sw_bitset_has(sums->inner, v))
+				sums->pending[parent]++;
+			else
+				add_to(sums, parent, v);
+			if (worker || v % TICK_EVERY)
+				continue;
+			struct sw_error *error =
+				sw_work_tick(sums->work, "retained sizes", v, sums->super);
+			if (error)
+				return error;
+		}
+	}
+	return NULL;
+}
+
+/* Adds a node whose sum is complete to its parent, and so on as far as that completes others. */
+static void climb(const struct sums *sums, sw_node v)
+{
+	do {
+		sw_node parent = sums->idom[v];
+		sums->pending[v] = SW_NO_NODE; /* done */
+		add_to(sums, parent, v);
+		sums->pending[parent]--;
+		v = parent;
+	} while (v != sums->super && !sums->pending[v]);
+}
+
+static struct sw_error *add_inner(const struct sums *sums)
+{
+	size_t words = sw_bitset_words(sums->super);
+	for (size_t word = 0; word < words; word++) {
+		for (uint64_t bits = sums->inner[word]; bits; bits &= bits - 1) {
+			sw_node v = (sw_node)(word * 64 + (unsigned)__builtin_ctzll(bits));
+			if (v != sums->super && !sums->pending[v])
+				climb(sums, v);
+		}
+		if (word % 1024)
+			continue;
+		struct sw_error *error =
+			sw_work_tick(sums->work, "retained sizes", word * 64, sums->super);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+static struct sw_error *find_heaviest(void *context, unsigned worker, size_t begin, size_t end)
+{
+	const struct sums *sums = context;
+	sw_node *heaviest = sums->pending;
+	(void)worker;
+	for (size_t share = begin; share < end; share++) {
+		for (sw_node v = 0; v < sums->super; v++) {
+			if (v + AHEAD < sums->super)
+				__builtin_prefetch(&heaviest[sums->idom[v + AHEAD]], 1);
+			sw_node parent = sums->idom[v];
+			if (share_of(sums, parent) != share)
+				continue;
+			sw_node best = heaviest[parent];
+			if (best == SW_NO_NODE || sums->bytes[v] > sums->bytes[best])
+				heaviest[parent] = v;
+		}
+	}
+	return NULL;
+}
+
+static struct sw_error *sum_up(struct sums *sums)
+{
+	struct sw_work *work = sums->work;
+	struct sw_error *error = sw_parallel_for(work, "retained sizes", sums->heap->block_count,
+						 BLOCK_GRAIN, set_sizes, sums);
+	if (!error)
+		error = sw_parallel_for(work, "retained sizes", sums->super, NODE_GRAIN, find_inner,
+					sums);
+	if (!error)
+		error = sw_parallel_for(work, "retained sizes", sums->shares, 1, add_leaves, sums);
+	if (!error)
+		error = add_inner(sums);
+	if (error)
+		return error;
+	memset(sums->pending, 0xff, ((size_t)sums->super + 1) * sizeof(sw_node));
+	return sw_parallel_for(work, "retained sizes", sums->shares, 1, find_heaviest, sums);
+}
+
+struct sw_error *sw_retained_sum(struct sw_dominators *dominators, const struct sw_graph *graph,
+				 const struct sw_heap *heap, struct sw_work *work)
+{
+	struct sums sums = {
+		.work = work,
+		.heap = heap,
+		.super = graph->super,
+		.shares = work->workers,
+		.idom = dominators->idom,
+		.bytes = dominators->retained_bytes,
+		.objects = dominators->retained_objects,
+		.pending = dominators->heaviest,
+	};
+	size_t size = sw_bitset_words(graph->node_count) * sizeof(uint64_t);
+	struct sw_error *error = sw_work_alloc(work, size, "retained sizes", &sums.inner);
+	if (error)
+		return error;
+	error = sum_up(&sums);
+	sw_work_free(work, sums.inner, size);
+	return error;
+}

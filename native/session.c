@@ -1,0 +1,296 @@
+#include "session.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct sw_session {
+	struct sw_work *work;
+	struct sw_target *target;
+	struct sw_image *image;
+	struct sw_warnings warnings;
+
+	struct sw_go *go;
+	struct sw_heap heap;
+	bool has_heap;
+	struct sw_types *types;
+	struct sw_typing typing;
+	bool has_typing;
+	struct sw_graph graph;
+	bool has_graph;
+	struct sw_dominators dominators;
+	bool has_dominators;
+};
+
+/* ---- opening ---- */
+
+static struct sw_error *open_target(const struct sw_session_options *options,
+				    struct sw_session *session)
+{
+	if (options->core)
+		return sw_target_open_core(options->core, session->work, &session->target);
+	if (options->debugged)
+		return sw_target_open_debugged(options->pid, options->debugged, session->work,
+					       &session->target);
+	return sw_target_open_process(options->pid, session->work, &session->target);
+}
+
+/* Where the executable may be: what the user says, the path in the target (below the sysroot when
+ * there is one), the same file name beside the core. */
+static struct sw_error *find_executable(const struct sw_session_options *options,
+					const struct sw_session *session, char **out)
+{
+	const struct sw_target *target = session->target;
+	*out = NULL;
+	if (options->exe) {
+		*out = strdup(options->exe);
+		return *out ? NULL : sw_error_memory();
+	}
+	if (target->exe && options->sysroot &&
+	    asprintf(out, "%s%s", options->sysroot, target->exe) < 0)
+		return sw_error_memory();
+	if (target->exe && !*out)
+		*out = strdup(target->exe);
+	if (*out && !access(*out, R_OK))
+		return NULL;
+	free(*out);
+	*out = NULL;
+
+	const char *slash = options->core ? strrchr(options->core, '/') : NULL;
+	const char *name = target->exe ? strrchr(target->exe, '/') : NULL;
+	if (options->core && name &&
+	    asprintf(out, "%.*s%s", slash ? (int)(slash + 1 - options->core) : 0, options->core,
+		     name + 1) < 0)
+		return sw_error_memory();
+	if (*out && !access(*out, R_OK))
+		return NULL;
+	free(*out);
+	*out = NULL;
+	return sw_error_hint(
+		sw_error_format(SW_ERR_NOT_FOUND, "the executable %s is not here",
+				target->exe ? target->exe : "of this core"),
+		"name it with --exe FILE, or the folder that holds the other machine's "
+		"files with --sysroot DIR");
+}
+
+static struct sw_error *open_session(const struct sw_session_options *options,
+				     struct sw_session *session)
+{
+	char *exe = NULL;
+	sw_work_stage(session->work, "target");
+	struct sw_error *error = open_target(options, session);
+	if (!error)
+		sw_work_stage(session->work, "image");
+	if (!error)
+		error = find_executable(options, session, &exe);
+	if (!error)
+		error = sw_image_open(exe, &session->image);
+	if (!error)
+		error = sw_image_place(session->image, session->target);
+	free(exe);
+	sw_work_stage(session->work, NULL);
+	return error;
+}
+
+struct sw_error *sw_session_open(const struct sw_session_options *options, struct sw_work *work,
+				 struct sw_session **out)
+{
+	struct sw_session *session = calloc(1, sizeof(*session));
+	*out = NULL;
+	if (!session)
+		return sw_error_memory();
+	session->work = work;
+	struct sw_error *error = open_session(options, session);
+	if (error) {
+		sw_session_close(session);
+		return error;
+	}
+	*out = session;
+	return NULL;
+}
+
+void sw_session_close(struct sw_session *session)
+{
+	if (!session)
+		return;
+	if (session->has_dominators)
+		sw_dominators_free(&session->dominators, &session->graph, session->work);
+	if (session->has_graph)
+		sw_graph_free(&session->graph, session->work);
+	if (session->has_typing)
+		sw_typing_free(&session->typing, session->work);
+	sw_types_free(session->types);
+	sw_heap_free(&session->heap, session->work);
+	sw_go_close(session->go);
+	sw_image_close(session->image);
+	sw_target_close(session->target);
+	sw_warnings_clear(&session->warnings);
+	free(session);
+}
+
+struct sw_work *sw_session_work(struct sw_session *session)
+{
+	return session->work;
+}
+
+struct sw_target *sw_session_target(struct sw_session *session)
+{
+	return session->target;
+}
+
+struct sw_image *sw_session_image(struct sw_session *session)
+{
+	return session->image;
+}
+
+/* ---- parts ---- */
+
+struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
+{
+	struct sw_error *error = NULL;
+	if (!session->go) {
+		sw_work_stage(session->work, "runtime");
+		error = sw_go_open(session->target, session->image, session->work,
+				   &session->warnings, &session->go);
+		sw_work_stage(session->work, NULL);
+	}
+	*out = session->go;
+	return error;
+}
+
+/* What marking could not read. */
+static void warn_of_marking(struct sw_session *session)
+{
+	if (session->heap.unread_objects)
+		sw_warn(&session->warnings, true, "unread_objects", "was the core cut short?",
+			"the contents of %llu objects are not in the target; what only they refer "
+			"to is "
+			"missing",
+			(unsigned long long)session->heap.unread_objects);
+	if (session->go->damaged_masks)
+		sw_warn(&session->warnings, true, "damaged_types", NULL,
+			"%llu objects have a type that cannot be read; what only they refer to is "
+			"missing",
+			(unsigned long long)session->go->damaged_masks);
+	if (session->go->gcphase)
+		sw_warn(&session->warnings, false, "collecting",
+			"take the image again for a comparison by `verify`",
+			"the target was in the middle of a collection: the marks of the runtime "
+			"are "
+			"partial and were not used");
+}
+
+static struct sw_error *mark(struct sw_session *session)
+{
+	sw_work_stage(session->work, "space");
+	struct sw_error *error = sw_go_build_space(session->go, &session->heap);
+	if (!error)
+		error = sw_go_collect_roots(session->go, &session->heap);
+	if (error)
+		return error;
+	sw_work_stage(session->work, "number");
+	sw_heap_number(&session->heap);
+	sw_work_stage(session->work, NULL);
+	warn_of_marking(session);
+	return NULL;
+}
+
+/* After an error nothing of a half-built heap stays: the next command starts afresh. */
+static void forget_heap(struct sw_session *session)
+{
+	sw_heap_free(&session->heap, session->work);
+	memset(&session->heap, 0, sizeof(session->heap));
+	sw_go_close(session->go);
+	session->go = NULL;
+	sw_warnings_clear(&session->warnings);
+}
+
+struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out)
+{
+	struct sw_go *go;
+	struct sw_error *error = sw_session_go(session, &go);
+	*out = &session->heap;
+	if (error || session->has_heap)
+		return error;
+	error = mark(session);
+	if (error)
+		forget_heap(session);
+	else
+		session->has_heap = true;
+	return error;
+}
+
+struct sw_error *sw_session_types(struct sw_session *session, struct sw_types **types,
+				  struct sw_typing **typing)
+{
+	struct sw_heap *heap;
+	struct sw_error *error = sw_session_heap(session, &heap);
+	if (!error && !session->types)
+		error = sw_types_create(session->go, &session->types);
+	if (!error && !session->has_typing) {
+		sw_work_stage(session->work, "types");
+		error = sw_typing_build(&session->typing, session->types, session->go, heap);
+		session->has_typing = !error;
+		sw_work_stage(session->work, NULL);
+	}
+	*types = session->types;
+	*typing = &session->typing;
+	return error;
+}
+
+struct sw_error *sw_session_graph(struct sw_session *session, struct sw_graph **out)
+{
+	struct sw_heap *heap;
+	struct sw_error *error = sw_session_heap(session, &heap);
+	*out = &session->graph;
+	if (error || session->has_graph)
+		return error;
+	sw_work_stage(session->work, "graph");
+	error = sw_graph_build(&session->graph, heap, session->work);
+	sw_work_stage(session->work, NULL);
+	session->has_graph = !error;
+	return error;
+}
+
+struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dominators **out)
+{
+	struct sw_graph *graph;
+	struct sw_error *error = sw_session_graph(session, &graph);
+	*out = &session->dominators;
+	if (error || session->has_dominators)
+		return error;
+	sw_work_stage(session->work, "dominators");
+	error = sw_dominators_build(&session->dominators, graph, &session->heap, NULL,
+				    session->work);
+	session->has_dominators = !error;
+	sw_work_stage(session->work, "report");
+	return error;
+}
+
+/* ---- reports ---- */
+
+void sw_session_describe(struct sw_session *session, struct sw_report *report)
+{
+	const struct sw_target *target = session->target;
+	char build_id[2 * SW_BUILD_ID_MAX + 1];
+	json_t *json = json_object();
+
+	json_object_set_new(json, "kind",
+			    json_string(target->kind == SW_TARGET_CORE ? "core" : "process"));
+	if (target->kind == SW_TARGET_CORE)
+		json_object_set_new(json, "path", json_string(target->path));
+	else
+		json_object_set_new(json, "pid", json_integer(target->pid));
+	const char *exe = target->exe_name ? target->exe_name : session->image->path;
+	json_object_set_new(json, "exe", json_string(exe));
+	json_object_set_new(json, "arch",
+			    json_string(target->arch == SW_ARCH_AMD64 ? "amd64" : "arm64"));
+	if (session->go)
+		json_object_set_new(json, "runtime", json_string(session->go->version));
+	sw_image_build_id_text(session->image, build_id);
+	json_object_set_new(json, "build_id", json_string(build_id));
+	if (target->kind == SW_TARGET_PROCESS)
+		json_object_set_new(json, "stopped_seconds", json_real(target->stopped_seconds));
+	sw_report_target(report, json);
+	sw_report_warnings(report, &target->warnings);
+	sw_report_warnings(report, &session->warnings);
+}

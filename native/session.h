@@ -1,0 +1,47 @@
+/* One open target and what has been built of it: each part when first asked for, kept until the
+ * target changes. */
+#ifndef SW_SESSION_H
+#define SW_SESSION_H
+
+#include "base/parallel.h"
+#include "go/runtime.h"
+#include "go/type.h"
+#include "heap/graph.h"
+#include "image/image.h"
+#include "report/report.h"
+#include "target/target.h"
+
+/* What to open; strings are copied. */
+struct sw_session_options {
+	const char *core;		   /* a core file, or NULL */
+	int pid;			   /* a process, or 0 */
+	const char *exe;		   /* --exe, or NULL */
+	const char *sysroot;		   /* --sysroot, or NULL */
+	const struct sw_threads *debugged; /* the pid is held by a debugger: its threads */
+};
+
+struct sw_session;
+
+/* Opens the target and its executable; work is kept (not owned) and used for all that follows. */
+struct sw_error *sw_session_open(const struct sw_session_options *options, struct sw_work *work,
+				 struct sw_session **out);
+void sw_session_close(struct sw_session *session);
+
+struct sw_work *sw_session_work(struct sw_session *session);
+struct sw_target *sw_session_target(struct sw_session *session);
+struct sw_image *sw_session_image(struct sw_session *session);
+
+/* The Go runtime: discovery, layouts, spans, goroutines, roots. */
+struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out);
+/* Marked and numbered objects. */
+struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out);
+/* The type table and a type for each object. */
+struct sw_error *sw_session_types(struct sw_session *session, struct sw_types **types,
+				  struct sw_typing **typing);
+struct sw_error *sw_session_graph(struct sw_session *session, struct sw_graph **out);
+struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dominators **out);
+
+/* Adds "target" and all warnings so far to a report. */
+void sw_session_describe(struct sw_session *session, struct sw_report *report);
+
+#endif

@@ -1,0 +1,52 @@
+"""The walk is exact: verify on every program, on cores and live, against the runtime's marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import CORES, GO_VERSIONS, report, spanwalk
+
+pytestmark = pytest.mark.needs_go
+
+PROGRAMS = [p for p in CORES.programs() if p not in ("cprog", "busy")]
+SMALL = {"bigheap": ["-objects", "100000"], "gateway": ["-requests", "300"]}
+
+
+def check_exact(verify: dict[str, Any]) -> None:
+    summary = verify["summary"]
+    assert summary["exact"], (summary, verify["tables"]["differences"])
+    assert verify["complete"], verify["warnings"]
+    # Two workers may mark an object at once, and both count it.
+    counted_twice = summary["heap_marked_bytes"] - summary["marked_bits_bytes"]
+    assert 0 <= counted_twice <= 4096, summary
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("via", ["kernel", "crash"])
+def test_core(program: str, go: str, via: str) -> None:
+    made = CORES.make(
+        program, go, args=SMALL.get(program, []), via=via, name=f"{program}-{via}-go{go}"
+    )
+    check_exact(report("verify", made.core, made.exe))
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_live(program: str, go: str, start: Callable[..., Any]) -> None:
+    process = start(program, go, args=SMALL.get(program, []))
+    check_exact(spanwalk("verify", "--pid", process.pid, "--json").report)
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+def test_live_bytes_are_the_runtimes(go: str) -> None:
+    """What is live is what runtime.MemStats said after the collection, but for tiny blocks."""
+    made = CORES.make("lists", go)
+    heap = report("heap", made.core, made.exe)
+    live = heap["summary"]["live_bytes"]
+    assert abs(live - made.truth["heap_live_bytes"]) <= 16384
+    rows = {row["name"]: row["value"] for row in heap["tables"]["runtime"]}
+    for name in ("HeapAlloc", "HeapObjects", "NumGC", "HeapSys", "HeapReleased", "StackInuse"):
+        assert rows[name] == made.truth["memstats"][name], name
