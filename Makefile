@@ -2,6 +2,7 @@
 # make check    every test            make lint     formatter, warnings, analysis, floors
 # make demo     see it work           make bench    figures for docs/performance.md
 # make fuzz     damaged input, as long as SECONDS says
+# make format   lays out every file as lint wants it
 # make docs     docs/commands.md, from the commands' own help
 # make install-deps                   what a new Debian machine lacks (.ci/packages)
 
@@ -96,8 +97,14 @@ $(BUILD)/venv/ready: pyproject.toml
 
 C_FILES = $(wildcard native/*.[ch] native/*/*.[ch] tests/*/*.[ch] cores/programs/*/*.[ch])
 
-.PHONY: lint lint-c lint-python lint-go
+.PHONY: lint lint-c lint-python lint-go format
 lint: lint-c lint-python lint-go
+
+format: $(BUILD)/venv/ready
+	clang-format -i $(C_FILES)
+	$(BUILD)/venv/bin/ruff check --quiet --fix-only .
+	$(BUILD)/venv/bin/ruff format .
+	if command -v gofmt >/dev/null; then gofmt -w cores/programs; fi
 
 # The compiler's warnings are errors in every build.
 lint-c: all
@@ -119,7 +126,7 @@ lint-go:
 
 # ---- and the rest ----
 
-.PHONY: install-deps demo docs
+.PHONY: install-deps demo docs bench
 install-deps:
 	@bash .ci/install
 
@@ -130,3 +137,8 @@ demo: install-deps
 docs: $(BUILD)/spanwalk
 	$(BUILD)/spanwalk help --markdown >$(BUILD)/commands.md
 	cp $(BUILD)/commands.md docs/commands.md
+
+# On a machine that does nothing else. BENCH_ARGS="--sizes 1e6" is quick.
+bench: all
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) --sizes 1e6,1e7,3e7 \
+		--write docs/performance.md $(BENCH_ARGS)

@@ -11,17 +11,17 @@ struct found {
 };
 SW_VECTOR(struct found, found_list);
 
-/* Which types match: by number. */
-static bool *match_types(const struct sw_naming *naming, const char *pattern, size_t *matched)
+/* Which types match: by number. A name that is a type's own is that type alone. */
+static bool *match_types(const struct sw_naming *naming, const char *pattern)
 {
 	uint32_t count = sw_types_count(naming->types);
-	bool *matches = calloc(count + 1, sizeof(*matches));
-	*matched = 0;
+	bool *matches = calloc(count + 1, sizeof(*matches)), is_name = false;
 	for (uint32_t i = 1; matches && i < count; i++) {
-		const char *name = sw_naming_type_name(naming, i);
-		matches[i] = !strcmp(name, pattern) || !fnmatch(pattern, name, 0);
-		*matched += matches[i];
+		matches[i] = !strcmp(sw_naming_type_name(naming, i), pattern);
+		is_name |= matches[i];
 	}
+	for (uint32_t i = 1; matches && !is_name && i < count; i++)
+		matches[i] = !fnmatch(pattern, sw_naming_type_name(naming, i), 0);
 	return matches;
 }
 
@@ -79,16 +79,18 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct sw_dominators *dominators;
 	struct found_list list = {0};
 	uint64_t bytes = 0;
-	size_t matched;
+	size_t matched = 0;
 
 	struct sw_error *error = sw_naming_init(&naming, session);
 	if (!error)
 		error = sw_session_dominators(session, &dominators);
 	if (error)
 		return error;
-	bool *matches = match_types(&naming, pattern, &matched);
+	bool *matches = match_types(&naming, pattern);
 	if (!matches)
 		return sw_error_memory();
+	for (uint32_t i = 1; i < sw_types_count(naming.types); i++)
+		matched += matches[i];
 	if (!matched)
 		error = sw_error_hint(
 			sw_error_format(SW_ERR_NOT_FOUND, "no object has the type %s", pattern),

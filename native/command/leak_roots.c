@@ -107,12 +107,13 @@ static void accumulation_text(const struct view *view, const struct sw_suspect *
 		 suspect->chain ? " in a list" : "");
 }
 
-/* What of the types of the point is worth saying: "" for a root. */
-static const char *point_type(const struct view *view, const struct sw_suspect *suspect)
+/* The type of the variable, "" when nothing tells. */
+static const char *root_type(const struct view *view, const struct sw_suspect *suspect)
 {
-	if (suspect->point >= view->naming.graph->object_count)
+	const struct sw_go_root *root = sw_naming_root(&view->naming, suspect->top);
+	if (view->titles || !root->type)
 		return "";
-	return sw_naming_type_name(&view->naming, sw_naming_type(&view->naming, suspect->point));
+	return sw_naming_type_name(&view->naming, sw_type_of_dwarf(view->naming.types, root->type));
 }
 
 static bool is_runtime(const struct view *view, sw_node node)
@@ -201,12 +202,11 @@ static struct sw_error *add_row(const struct view *view, const struct sw_suspect
 	if (!error && paths)
 		error = add_more_paths(view, suspect, row, paths);
 	if (!error && is_first) {
-		const char *type = point_type(view, suspect);
-		sw_report_sentence(view->report,
-				   "%s holds %.1f %% of the live heap (%s)%s%s%s%s%s.", expression,
+		const char *type = root_type(view, suspect);
+		sw_report_sentence(view->report, "%s%s%s%s holds %.1f %% of the live heap, %s%s%s.",
+				   expression, *type ? " (" : "", type, *type ? ")" : "",
 				   100 * share_of(view, bytes), sw_text_bytes(bytes, size),
-				   *type ? " through " : "", *type ? type : "",
-				   *accumulated ? ": " : "", accumulated, "");
+				   *accumulated ? ": " : "", accumulated);
 	}
 	if (!error)
 		add_finding(view, suspect, expression, accumulated);

@@ -172,7 +172,7 @@ static void root_step(const struct sw_naming *naming, sw_node node, sw_object to
 		if (word->root != number || !word->at ||
 		    sw_heap_object(naming->heap, word->pointer) != to)
 			continue;
-		char field[MAX_STEP];
+		char field[MAX_STEP - 1]; /* and a dot */
 		*field = 0;
 		sw_type_path(naming->types, sw_type_of_dwarf(naming->types, root->type),
 			     word->at - root->address + root->type_offset, field, sizeof(field));

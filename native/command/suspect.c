@@ -28,22 +28,37 @@ static sw_node next_node(const struct sw_dominators *dominators, sw_node node)
 	return child;
 }
 
+/* How many objects of one type follow each other from the first, each holding the next. */
+static uint32_t chain_length(const struct sw_naming *naming, const struct sw_dominators *dominators,
+			     sw_node first)
+{
+	sw_type type = type_of(naming, first);
+	uint32_t length = 1;
+	if (!type)
+		return 0;
+	for (sw_node node = dominators->heaviest[first];
+	     node != SW_NO_NODE && type_of(naming, node) == type; node = dominators->heaviest[node])
+		length++;
+	return length;
+}
+
+/* Down the heaviest children, but not into a list. */
 static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
 		    const struct sw_dominators *dominators)
 {
-	sw_node node = suspect->top, child, first = node;
-	uint32_t chain = 0;
+	sw_node node = suspect->top, child;
 
 	while ((child = next_node(dominators, node)) != SW_NO_NODE) {
-		bool is_same =
-			type_of(naming, child) && type_of(naming, child) == type_of(naming, node);
-		if (!is_same)
-			first = child;
-		chain = is_same ? chain + 1 : 0;
 		node = child;
+		sw_node below = next_node(dominators, node);
+		if (below == SW_NO_NODE || type_of(naming, below) != type_of(naming, node))
+			continue;
+		suspect->chain = chain_length(naming, dominators, node);
+		if (suspect->chain >= MIN_CHAIN)
+			break;
+		suspect->chain = 0;
 	}
-	suspect->point = chain >= MIN_CHAIN ? first : node;
-	suspect->chain = chain >= MIN_CHAIN ? chain + 1 : 0;
+	suspect->point = node;
 }
 
 /* ---- what is below ---- */
@@ -55,7 +70,7 @@ struct gathering {
 	uint64_t *holders; /* a bit for each node: points, and hidden parts below them */
 	struct sw_suspect *suspects;
 	size_t count;
-	struct sw_type_tally *tallies; /* [count] */
+	struct sw_type_tally *tallies; /* [count] of elements, then [count] of all children */
 };
 
 /* The suspect above a node: over hidden parts up to its point. */
@@ -70,6 +85,18 @@ static size_t suspect_above(const struct gathering *gathering, sw_node node)
 	return SIZE_MAX;
 }
 
+/* A part that a Go programmer does not see as an object of its own, or an array that holds more
+ * than itself. */
+static bool is_hidden_part(const struct sw_naming *naming, const struct sw_dominators *dominators,
+			   sw_object object)
+{
+	const struct sw_type_info *info =
+		sw_type_info(naming->types, sw_naming_type(naming, object));
+	bool is_holder = dominators->retained_objects[object] > 1;
+	return is_holder && (info->is_internal || info->role == SW_TYPE_BACKING ||
+			     info->role == SW_TYPE_MAP_HEADER || info->role == SW_TYPE_CHAN_HEADER);
+}
+
 /* Hidden parts become holders themselves, level by level. True when there were any. */
 static bool add_hidden_parts(struct gathering *gathering)
 {
@@ -77,12 +104,20 @@ static bool add_hidden_parts(struct gathering *gathering)
 	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
 		if (!sw_bitset_has(gathering->holders, gathering->dominators->idom[object]) ||
 		    sw_bitset_has(gathering->holders, object) ||
-		    !sw_naming_is_internal(gathering->naming, object))
+		    !is_hidden_part(gathering->naming, gathering->dominators, object))
 			continue;
 		sw_bitset_set(gathering->holders, object);
 		found = true;
 	}
 	return found;
+}
+
+/* Does a holder refer to the object itself? What two elements share is dominated by their holder
+ * too, but is no element. */
+static bool is_element(const struct gathering *gathering, sw_object object)
+{
+	sw_node parent = gathering->naming->graph->parent[object];
+	return !is_object(gathering->naming, parent) || sw_bitset_has(gathering->holders, parent);
 }
 
 static void tally_children(struct gathering *gathering)
@@ -93,28 +128,41 @@ static void tally_children(struct gathering *gathering)
 		    sw_bitset_has(gathering->holders, object))
 			continue;
 		size_t i = suspect_above(gathering, holder);
-		if (i < gathering->count)
-			sw_type_tally_add(&gathering->tallies[i], gathering->naming, object,
-					  gathering->dominators->retained_bytes[object]);
+		if (i >= gathering->count)
+			continue;
+		uint64_t bytes = gathering->dominators->retained_bytes[object];
+		sw_type_tally_add(&gathering->tallies[gathering->count + i], gathering->naming,
+				  object, bytes);
+		if (is_element(gathering, object))
+			sw_type_tally_add(&gathering->tallies[i], gathering->naming, object, bytes);
 	}
 }
 
-/* A list has accumulated its own nodes. */
-static void set_chain(struct sw_suspect *suspect, const struct gathering *gathering)
+static bool is_leaf(const struct gathering *gathering, const struct sw_suspect *suspect)
+{
+	return is_object(gathering->naming, suspect->point) &&
+	       gathering->dominators->heaviest[suspect->point] == SW_NO_NODE;
+}
+
+/* A list has accumulated its own nodes; an object that holds no others, itself. */
+static void set_point(struct sw_suspect *suspect, const struct gathering *gathering)
 {
 	suspect->accumulation = (struct sw_accumulation){
 		.type = type_of(gathering->naming, suspect->point),
-		.objects = suspect->chain,
+		.objects = suspect->chain ? suspect->chain : 1,
 		.bytes = gathering->dominators->retained_bytes[suspect->point],
 		.largest = suspect->point,
 	};
 }
 
-static void set_accumulation(struct sw_suspect *suspect, const struct sw_type_tally *tally)
+/* Elements, unless what they share among them is the larger part (a web of objects). */
+static void set_accumulation(struct sw_suspect *suspect, const struct sw_type_tally *elements,
+			     const struct sw_type_tally *all)
 {
-	if (!tally->count)
+	if (!all->count)
 		return;
-	const struct sw_type_row *row = &tally->rows[0];
+	bool is_web = !elements->count || elements->rows[0].bytes < all->rows[0].bytes / 2;
+	const struct sw_type_row *row = is_web ? &all->rows[0] : &elements->rows[0];
 	suspect->accumulation =
 		(struct sw_accumulation){row->type, row->objects, row->bytes, row->largest};
 }
@@ -125,6 +173,9 @@ static struct sw_error *gather(struct gathering *gathering)
 	for (size_t i = 0; !error && i < gathering->count; i++) {
 		sw_bitset_set(gathering->holders, gathering->suspects[i].point);
 		error = sw_type_tally_init(&gathering->tallies[i], gathering->naming);
+		if (!error)
+			error = sw_type_tally_init(&gathering->tallies[gathering->count + i],
+						   gathering->naming);
 	}
 	if (error)
 		return error;
@@ -132,11 +183,14 @@ static struct sw_error *gather(struct gathering *gathering)
 		;
 	tally_children(gathering);
 	for (size_t i = 0; i < gathering->count; i++) {
-		sw_type_tally_sort(&gathering->tallies[i], gathering->naming);
-		if (gathering->suspects[i].chain)
-			set_chain(&gathering->suspects[i], gathering);
+		struct sw_type_tally *elements = &gathering->tallies[i];
+		struct sw_type_tally *all = &gathering->tallies[gathering->count + i];
+		sw_type_tally_sort(elements, gathering->naming);
+		sw_type_tally_sort(all, gathering->naming);
+		if (gathering->suspects[i].chain || is_leaf(gathering, &gathering->suspects[i]))
+			set_point(&gathering->suspects[i], gathering);
 		else
-			set_accumulation(&gathering->suspects[i], &gathering->tallies[i]);
+			set_accumulation(&gathering->suspects[i], elements, all);
 	}
 	return NULL;
 }
@@ -147,13 +201,13 @@ struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
 {
 	struct gathering gathering = {naming, dominators, NULL, suspects, count, NULL};
 	gathering.holders = calloc(sw_bitset_words(naming->graph->node_count), sizeof(uint64_t));
-	gathering.tallies = calloc(count + 1, sizeof(*gathering.tallies));
+	gathering.tallies = calloc(2 * count + 1, sizeof(*gathering.tallies));
 	struct sw_error *error = gathering.holders && gathering.tallies ? NULL : sw_error_memory();
 	for (size_t i = 0; !error && i < count; i++)
 		descend(&suspects[i], naming, dominators);
 	if (!error)
 		error = gather(&gathering);
-	for (size_t i = 0; gathering.tallies && i < count; i++)
+	for (size_t i = 0; gathering.tallies && i < 2 * count; i++)
 		sw_type_tally_free(&gathering.tallies[i]);
 	free(gathering.tallies);
 	free(gathering.holders);
@@ -170,7 +224,7 @@ static bool is_below(const struct sw_suspect *suspect, const struct sw_naming *n
 	for (unsigned step = 0; step <= MAX_HIDDEN; step++) {
 		if (node == suspect->point)
 			return true;
-		if (!is_object(naming, node) || !sw_naming_is_internal(naming, node))
+		if (!is_object(naming, node) || !is_hidden_part(naming, dominators, node))
 			return false;
 		node = dominators->idom[node];
 	}

@@ -8,8 +8,9 @@
 /* Descend to the heaviest child while it keeps this share of its parent. */
 #define SW_SUSPECT_SHARE 0.7
 
-/* What of one type has accumulated directly below a suspect (looking through the hidden parts of
- * maps and channels). */
+/* What of one type has accumulated directly below a suspect: what it refers to and dominates,
+ * looking through the hidden parts of maps and channels and through arrays behind slices that hold
+ * more than themselves. */
 struct sw_accumulation {
 	sw_type type;
 	uint64_t objects;

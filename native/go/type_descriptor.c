@@ -356,7 +356,7 @@ void sw_type_fill_descriptor(struct sw_types *types, sw_type type)
 		break;
 	case SW_KIND_CHAN:
 		info->elem = part(types, info->descriptor, ELEM);
-		sw_type_make_chan(types, type);
+		info->target = sw_type_chan_header(types, info->elem);
 		break;
 	case SW_KIND_POINTER:
 	case SW_KIND_SLICE:

@@ -10,6 +10,15 @@ static bool is_word(char c)
 	       (c & 128) || strchr("_.-~/%@+!", c);
 }
 
+/* Where a quoted string that begins at `start` ends: behind its closing quote. */
+static size_t quoted_end(const char *name, size_t start, size_t length)
+{
+	size_t end = start + 1;
+	while (end < length && name[end] != '"')
+		end += name[end] == '\\' ? 2 : 1;
+	return end < length ? end + 1 : length;
+}
+
 /* DWARF writes import paths where the type's own name has the package's: "map[string]*net/http.X"
  * becomes "map[string]*http.X". Struct tags in quotes stay. */
 static char *short_name(const char *name)
@@ -22,16 +31,17 @@ static char *short_name(const char *name)
 		return NULL;
 	for (size_t i = 0; i < length;) {
 		size_t end = i, start = i;
+		if (!strncmp(name + i, "go.shape.", 9)) { /* of generic code: its own name */
+			i += 9;
+			continue;
+		}
 		while (end < length && name[end] && is_word(name[end])) {
 			if (name[end] == '/')
 				start = end + 1;
 			end++;
 		}
 		if (end == i) { /* a sign, or a quoted tag */
-			end = i + 1;
-			if (name[i] == '"')
-				while (end < length && name[end - 1 + (end == i + 1)] != '"')
-					end++;
+			end = name[i] == '"' ? quoted_end(name, i, length) : i + 1;
 		}
 		memcpy(copy + out, name + start, end - start);
 		out += end - start;

@@ -368,39 +368,49 @@ void sw_type_make_map(struct sw_types *types, sw_type type, const struct sw_map_
 
 /* ---- channels: runtime/chan.go hchan ---- */
 
-/* hchan as DWARF has it, with a buffer of the element; only the buffer without DWARF. */
-void sw_type_make_chan(struct sw_types *types, sw_type type)
+/* hchan as DWARF has it, with a buffer of the element; NULL without DWARF. */
+static struct part *chan_parts(struct sw_types *types, sw_type buffer, size_t *count,
+			       uint64_t *size)
 {
-	struct sw_type_info *chan = &sw_type_entry(types, type)->info;
-	sw_type plain = sw_type_of_name(types, "runtime.hchan");
-	const struct sw_type_info *hchan = sw_type_info(types, plain);
-	sw_offset buf = types->go->layout.hchan.buf;
-	sw_type buffer = sw_type_make_pointer(types, sw_type_backing(types, chan->elem));
-	struct part only[] = {{"buf", buf, buffer}};
-	struct part *parts = only;
-	size_t count = 1;
+	const struct sw_type_info *hchan =
+		sw_type_info(types, sw_type_of_name(types, "runtime.hchan"));
+	struct part *parts = calloc(hchan->field_count + 1, sizeof(*parts));
 
-	if (!chan->elem || !buf || buf > 256)
-		return;
-	if (hchan->field_count && hchan->field_count < 64) {
-		parts = calloc(hchan->field_count, sizeof(*parts));
-		if (!parts)
-			return;
-		for (count = 0; count < hchan->field_count; count++) {
-			const struct sw_type_field *field = &hchan->fields[count];
-			bool is_buffer = !strcmp(field->name, "buf");
-			parts[count] = (struct part){field->name, field->offset,
-						     is_buffer ? buffer : field->type};
-		}
+	*size = hchan->size;
+	for (*count = 0; parts && *count < hchan->field_count; ++*count) {
+		const struct sw_type_field *field = &hchan->fields[*count];
+		bool is_buffer = !strcmp(field->name, "buf");
+		parts[*count] =
+			(struct part){field->name, field->offset, is_buffer ? buffer : field->type};
 	}
-	chan->target =
+	if (parts && !*count) {
+		parts[(*count)++] = (struct part){"buf", types->go->layout.hchan.buf, buffer};
+		*size = types->go->layout.hchan.buf + 8;
+	}
+	return parts;
+}
+
+sw_type sw_type_chan_header(struct sw_types *types, sw_type elem)
+{
+	struct sw_type_entry *entry = sw_type_entry(types, elem);
+	sw_type buffer = sw_type_make_pointer(types, sw_type_backing(types, elem));
+	sw_offset buf = types->go->layout.hchan.buf;
+	size_t count;
+	uint64_t size;
+
+	if (!elem || !buf || buf > 256 || entry->chan_header)
+		return entry->chan_header;
+	struct part *parts = chan_parts(types, buffer, &count, &size);
+	if (!parts)
+		return 0;
+	entry->chan_header =
 		make_struct(types,
-			    (struct sw_type_info){.name = strdup(chan->name),
-						  .package = strdup(chan->package),
+			    (struct sw_type_info){.name = sw_type_name("chan %s", entry->info.name),
+						  .package = strdup(entry->info.package),
 						  .role = SW_TYPE_CHAN_HEADER,
-						  .size = hchan->size ? hchan->size : buf + 8,
-						  .elem = chan->elem},
+						  .size = size,
+						  .elem = elem},
 			    parts, count);
-	if (parts != only)
-		free(parts);
+	free(parts);
+	return entry->chan_header;
 }

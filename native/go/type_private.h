@@ -32,6 +32,7 @@ struct sw_type_entry {
 	char *qualified;      /* with the package's path, NULL when that is the name */
 	sw_type backing;      /* 0 until made */
 	sw_type pointer;      /* *T made here, 0 until made */
+	sw_type chan_header;  /* of a channel of it, 0 until made */
 	sw_type next_of_name; /* chain of sw_types.by_name */
 	sw_type next_of_qualified;
 };
@@ -84,9 +85,11 @@ struct sw_map_layout {
 	uint64_t key_size, elem_size; /* in the slot; until 1.23 */
 	bool is_key_indirect, is_elem_indirect;
 };
-/* Sets info->target of a map type, of a channel type. */
+/* Sets info->target of a map type. */
 void sw_type_make_map(struct sw_types *types, sw_type type, const struct sw_map_layout *layout);
-void sw_type_make_chan(struct sw_types *types, sw_type type);
+
+/* What a chan elem, also one of one direction, points to. */
+sw_type sw_type_chan_header(struct sw_types *types, sw_type elem);
 /* The overflow word of a bucket points to a bucket, whatever its descriptor says. */
 void sw_type_fix_bucket(struct sw_types *types, sw_type bucket);
 

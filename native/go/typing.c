@@ -41,9 +41,11 @@ static struct sw_error *learn_word(struct sw_type_walk *walk, const struct sw_wa
 		return NULL;
 	if (wanted->kind == SW_WORD_CODE)
 		type = sw_type_closure(walk->types, wanted->word);
-	else if (wanted->kind == SW_WORD_DESCRIPTOR ||
+	else if (wanted->kind != SW_WORD_ITAB ||
 		 sw_memory_u64(walk->go->memory, wanted->word + ITAB_TYPE, &descriptor))
 		type = sw_type_of_descriptor(walk->types, descriptor);
+	if (wanted->kind == SW_WORD_ELEMENT)
+		type = sw_type_chan_header(walk->types, type);
 	struct sw_error *error = wanted->kind == SW_WORD_DESCRIPTOR
 					 ? sw_type_plans_know_array(&walk->plans, type)
 					 : sw_type_plans_know(&walk->plans, type);

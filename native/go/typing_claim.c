@@ -272,7 +272,8 @@ static void claim_value(struct sw_type_worker *worker, const struct sw_place *pl
 	if (sw_span_has_header(place->span)) {
 		claim_headed(worker, place, type);
 	} else if (!place->offset) {
-		bool is_weak = plan->fit != place->span->elemsize && !plan->is_single;
+		bool is_weak =
+			(plan->fit != place->span->elemsize && !plan->is_single) || plan->is_vague;
 		/* A number at the start of something larger is most likely its first field. */
 		if ((!is_weak || plan->is_struct) && agrees(plan, place))
 			settle(worker, place, type, is_weak);
@@ -308,6 +309,21 @@ static void claim_closure(struct sw_type_worker *worker, const struct sw_place *
 	sw_addr entry = sw_load64(bytes);
 	if (sw_go_module_of_pc(walk->go, entry) && resolve(worker, entry, SW_WORD_CODE, &type))
 		settle(worker, place, type, false);
+}
+
+/* runtime/chan.go hchan.elemtype. */
+static void claim_channel(struct sw_type_worker *worker, const struct sw_place *place)
+{
+	const struct sw_go *go = worker->walk->go;
+	const uint8_t *bytes = object_bytes(place);
+	sw_offset at = go->layout.hchan.elemtype;
+	sw_type type;
+
+	if (place->offset || !bytes || at >= place->span->elemsize ||
+	    place->span->elemsize - at < 8 || sw_span_has_header(place->span))
+		return;
+	if (resolve(worker, sw_load64(bytes + at), SW_WORD_ELEMENT, &type) && type)
+		claim_value(worker, place, type);
 }
 
 /* One of two, as a byte at the object's start says. */
@@ -365,6 +381,9 @@ static void claim(struct sw_type_worker *worker, const struct sw_place *place,
 			claim_array(worker, place, slot->other);
 		else
 			claim_value(worker, place, slot->target);
+		break;
+	case SW_SLOT_CHANNEL:
+		claim_channel(worker, place);
 		break;
 	case SW_SLOT_CHOICE:
 		claim_choice(worker, place, slot);

@@ -112,6 +112,18 @@ static bool is_direct(const struct sw_go *go, sw_addr descriptor)
 	       flags & DIRECT;
 }
 
+/* What the runtime's own code takes any map or closure for. */
+static bool is_vague(const struct sw_type_info *info)
+{
+	static const char *const names[] = {"runtime.hmap", "runtime.bmap", "runtime.mapextra",
+					    "maps.Map",	    "maps.table",   "runtime.funcval"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(info->name, names[i]))
+			return strcmp(info->name, "maps.Map") != 0 ||
+			       !strcmp(info->package, "internal/runtime/maps");
+	return false;
+}
+
 struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type)
 {
 	struct sw_error *error = reserve(plans, type);
@@ -126,6 +138,7 @@ struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type)
 		.is_direct = is_direct(plans->go, info->descriptor),
 		.is_single = info->role == SW_TYPE_CLOSURE || info->role == SW_TYPE_CHAN_HEADER,
 		.is_struct = info->kind == SW_KIND_STRUCT || info->kind == SW_KIND_ARRAY,
+		.is_vague = is_vague(info),
 	};
 	/* What is damaged types nothing. */
 	if (plan.pointer_bytes > plan.size || (plan.pointer_bytes && plan.size % 8))
@@ -172,6 +185,21 @@ static bool has_prefix(const char *name, const char *prefix)
 	return !strncmp(name, prefix, strlen(prefix));
 }
 
+/* "[interface {},interface {}]" as shapes, "[go.shape.interface {},go.shape.interface {}]": of a
+ * type that only generic code makes, the linker may keep the shape alone (1.27). */
+static sw_type find_generic(struct sw_type_plans *plans, const char *name, const char *arguments)
+{
+	char *exact = sw_type_name("%s%s", name, arguments), *shape = NULL;
+	sw_type type = exact ? sw_type_of_name(plans->types, exact) : 0;
+	if (!type && !strcmp(arguments, "[interface {},interface {}]"))
+		shape = sw_type_name("%s[go.shape.interface {},go.shape.interface {}]", name);
+	if (shape)
+		type = sw_type_of_name(plans->types, shape);
+	free(exact);
+	free(shape);
+	return type;
+}
+
 /* internal/sync/hashtriemap.go (1.24): a *node is the start of an entry or of an indirect, as its
  * isEntry says; sync.Map is made of them. */
 static bool find_node_parts(struct sw_type_plans *plans, const struct sw_type_info *node,
@@ -180,16 +208,14 @@ static bool find_node_parts(struct sw_type_plans *plans, const struct sw_type_in
 	const char *arguments = strchr(node->name, '[');
 	if (!arguments || strcmp(node->package, "internal/sync") != 0)
 		return false;
-	char *indirect = sw_type_name("internal/sync.indirect%s", arguments);
-	char *entry = sw_type_name("internal/sync.entry%s", arguments);
-	if (indirect && entry) {
-		slot->target = sw_type_of_name(plans->types, indirect);
-		slot->other = sw_type_of_name(plans->types, entry);
-		slot->action = SW_SLOT_CHOICE;
-	}
-	free(indirect);
-	free(entry);
-	return slot->target && slot->other;
+	sw_type indirect = find_generic(plans, "internal/sync.indirect", arguments);
+	sw_type entry = find_generic(plans, "internal/sync.entry", arguments);
+	if (!indirect || !entry)
+		return false;
+	slot->target = indirect;
+	slot->other = entry;
+	slot->action = SW_SLOT_CHOICE;
+	return true;
 }
 
 /* Pointers whose objects are larger than they say: time/sleep.go newTimer returns a
@@ -213,6 +239,8 @@ static struct sw_error *add_pointer(struct sw_type_plans *plans, sw_type elem, u
 			info->role == SW_TYPE_STRING_BYTES;
 	if (!elem)
 		slot.action = SW_SLOT_UNKNOWN;
+	else if (!strcmp(info->name, "runtime.hchan"))
+		slot.action = SW_SLOT_CHANNEL;
 	else if (!has_prefix(info->name, "sync.node[") || !find_node_parts(plans, info, &slot))
 		slot.action = is_array ? SW_SLOT_ARRAY : SW_SLOT_POINTER;
 	return add(plans, slot);

@@ -14,6 +14,7 @@ enum sw_slot_action {
 	SW_SLOT_FUNC,	   /* to a closure */
 	SW_SLOT_DIRECTORY, /* maps.Map.dirPtr: to one `target`, a group, when the next word is 0,
 			    * else to `other`, the directory */
+	SW_SLOT_CHANNEL,   /* to a channel, whose elemtype says of what */
 	SW_SLOT_CHOICE,	   /* to `target` when the first byte there is 0, else to `other` */
 	SW_SLOT_REPEAT,	   /* the slots of `target`, `count` times */
 };
@@ -42,6 +43,7 @@ struct sw_type_plan {
 	bool is_single; /* a closure, a channel: what follows in its slot is no other one; any
 			 * mask */
 	bool is_struct;
+	bool is_vague; /* weak wherever it comes from */
 };
 SW_VECTOR(struct sw_type_plan, sw_type_plan_list);
 
@@ -78,7 +80,13 @@ enum {
 };
 
 /* Words of the target that name a type. */
-enum sw_type_word { SW_WORD_DESCRIPTOR, SW_WORD_ITAB, SW_WORD_CODE, SW_WORD_KINDS };
+enum sw_type_word {
+	SW_WORD_DESCRIPTOR,
+	SW_WORD_ITAB,
+	SW_WORD_CODE,
+	SW_WORD_ELEMENT, /* of a channel */
+	SW_WORD_KINDS,
+};
 
 struct sw_wanted_word {
 	sw_addr word;

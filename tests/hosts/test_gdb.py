@@ -22,7 +22,7 @@ GDB = ("gdb", "-q", "-nx", "-batch", "-iex", "set auto-load no")
 class Output(NamedTuple):
     status: int
     text: str
-    errors: str
+    errors: str  # without what GDB says of sources and cores
 
 
 def command_line(*commands: str, target: tuple[object, ...] = ()) -> list[str]:
@@ -41,7 +41,12 @@ def gdb(*commands: str, target: tuple[object, ...] = (), cwd: Path | None = None
         cwd=cwd,
         env=os.environ | {"SPANWALK_BUILD": str(BUILD)},
     )
-    return Output(done.returncode, done.stdout, done.stderr)
+    return Output(done.returncode, done.stdout, errors_of(done.stderr))
+
+
+def errors_of(text: str) -> str:
+    ours = ("spanwalk: ", "hint: ", "Traceback", "Python Exception", "Error")
+    return "".join(line for line in text.splitlines(keepends=True) if line.startswith(ours))
 
 
 def echoed(text: str, name: str) -> str:
@@ -67,9 +72,8 @@ def test_without_a_target() -> None:
 
 
 def test_wrong_command() -> None:
-    output = gdb("spanwalk leak-root")
-    assert output.errors.startswith("spanwalk: no command 'leak-root'\nhint:")
-    assert "Traceback" not in output.errors
+    output = gdb("spanwalk leaks")
+    assert output.errors == "spanwalk: no command 'leaks'\nhint: 'spanwalk' lists the commands\n"
 
 
 def test_no_command_of_gdb_is_hidden() -> None:
@@ -126,8 +130,6 @@ class TestCore:
         assert output.errors.startswith("spanwalk: ")
         assert "hint: " in output.errors
         assert gdb("heap", "quit $spanwalk_status", target=(made.exe, made.core)).status == 0
-        usage = gdb("python\ntry: gdb.execute('heap --limit')\nexcept gdb.error: pass\nend")
-        assert usage.status == 0
 
     def test_address_expressions(self, made: Any) -> None:
         output = gdb(
@@ -168,14 +170,15 @@ class TestLive:
         assert process.command("gc")["objects"] > 0  # it goes on
 
     def test_the_process_goes_on_and_is_read_anew(self, start: Callable[..., Any]) -> None:
-        process = start("lists", NEWEST)
+        process = start("busy", NEWEST)
         session = "python print('held', __import__('gc') and HOST.session is not None)"
         output = gdb(
             "python HOST = next(o for o in __import__('gc').get_objects()"
             " if type(o).__name__ == 'Host')",
             "heap",
             session,
-            "stepi",
+            "tbreak runtime.mallocgc",
+            "continue",
             session,
             "heap",
             session,
@@ -204,6 +207,6 @@ class TestLive:
             time.sleep(0.3)
             running.send_signal(signal.SIGINT)
             text, errors = running.communicate(timeout=60)
-        assert errors == "spanwalk: interrupted\n"
+        assert errors_of(errors) == "spanwalk: interrupted\n"
         assert "$1 = 130" in text
         assert process.command("gc")["objects"] > 0

@@ -62,7 +62,7 @@ def test_error_says_what_and_what_next(tmp_path: Path) -> None:
         module.open(missing)
     assert caught.value.code == "not_found"
     assert caught.value.status == 3
-    with pytest.raises(module.Error, match="no command") as caught:
+    with pytest.raises(module.Error, match="unknown command leak-root") as caught:
         module.help("leak-root")
     assert (caught.value.code, caught.value.status) == ("usage", 2)
     assert "leak-roots" in caught.value.hint

@@ -405,7 +405,7 @@ static void marks(void **state)
 		span_at(BASE + 0x10000, NULL, 3, 1024, SW_SCAN_ALL),
 	};
 	(void)state;
-	words[50][1] = BASE + 0x10000 + 2048; /* missing bytes */
+	words[40][1] = BASE + 0x10000 + 2048; /* missing bytes */
 	ok(sw_heap_init(&heap, &work, spans, 2));
 	add_word(&heap, BASE + 2 * 32 + 5, 0);
 	add_word(&heap, 12345, 0);
