@@ -219,19 +219,56 @@ struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **ou
 	return error;
 }
 
+/* The builders take the work to use: sw_session_analyse() runs two of them at a time. */
+static struct sw_error *build_types(void *context, struct sw_work *work)
+{
+	struct sw_session *session = context;
+	struct sw_error *error = NULL;
+	if (session->has_typing)
+		return NULL;
+	sw_work_stage(work, "types");
+	if (!session->types)
+		error = sw_types_create(session->go, &session->types);
+	if (!error)
+		error = sw_typing_build(&session->typing, session->types, session->go,
+					&session->heap, work);
+	session->has_typing = !error;
+	sw_work_stage(work, NULL);
+	return error;
+}
+
+static struct sw_error *build_graph(struct sw_session *session, struct sw_work *work)
+{
+	if (session->has_graph)
+		return NULL;
+	sw_work_stage(work, "graph");
+	struct sw_error *error = sw_graph_build(&session->graph, &session->heap, work);
+	session->has_graph = !error;
+	sw_work_stage(work, NULL);
+	return error;
+}
+
+static struct sw_error *build_dominators(void *context, struct sw_work *work)
+{
+	struct sw_session *session = context;
+	struct sw_error *error = build_graph(session, work);
+	if (error || session->has_dominators)
+		return error;
+	sw_work_stage(work, "dominators");
+	error = sw_dominators_build(&session->dominators, &session->graph, &session->heap, NULL,
+				    work);
+	session->has_dominators = !error;
+	sw_work_stage(work, NULL);
+	return error;
+}
+
 struct sw_error *sw_session_types(struct sw_session *session, struct sw_types **types,
 				  struct sw_typing **typing)
 {
 	struct sw_heap *heap;
 	struct sw_error *error = sw_session_heap(session, &heap);
-	if (!error && !session->types)
-		error = sw_types_create(session->go, &session->types);
-	if (!error && !session->has_typing) {
-		sw_work_stage(session->work, "types");
-		error = sw_typing_build(&session->typing, session->types, session->go, heap);
-		session->has_typing = !error;
-		sw_work_stage(session->work, NULL);
-	}
+	if (!error)
+		error = build_types(session, session->work);
 	*types = session->types;
 	*typing = &session->typing;
 	return error;
@@ -242,26 +279,26 @@ struct sw_error *sw_session_graph(struct sw_session *session, struct sw_graph **
 	struct sw_heap *heap;
 	struct sw_error *error = sw_session_heap(session, &heap);
 	*out = &session->graph;
-	if (error || session->has_graph)
-		return error;
-	sw_work_stage(session->work, "graph");
-	error = sw_graph_build(&session->graph, heap, session->work);
-	sw_work_stage(session->work, NULL);
-	session->has_graph = !error;
-	return error;
+	return error ? error : build_graph(session, session->work);
 }
 
 struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dominators **out)
 {
-	struct sw_graph *graph;
-	struct sw_error *error = sw_session_graph(session, &graph);
+	struct sw_heap *heap;
+	struct sw_error *error = sw_session_heap(session, &heap);
 	*out = &session->dominators;
-	if (error || session->has_dominators)
+	return error ? error : build_dominators(session, session->work);
+}
+
+struct sw_error *sw_session_analyse(struct sw_session *session)
+{
+	struct sw_heap *heap;
+	struct sw_error *error = sw_session_heap(session, &heap);
+	if (error)
 		return error;
-	sw_work_stage(session->work, "dominators");
-	error = sw_dominators_build(&session->dominators, graph, &session->heap, NULL,
-				    session->work);
-	session->has_dominators = !error;
+	if (session->work->workers > 1)
+		sw_work_stage(session->work, "types | dominators");
+	error = sw_parallel_pair(session->work, build_dominators, build_types, session);
 	sw_work_stage(session->work, "report");
 	return error;
 }

@@ -41,6 +41,9 @@ struct sw_error *sw_session_types(struct sw_session *session, struct sw_types **
 struct sw_error *sw_session_graph(struct sw_session *session, struct sw_graph **out);
 struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dominators **out);
 
+/* Types, graph and dominators, side by side where there are processors for it. */
+struct sw_error *sw_session_analyse(struct sw_session *session);
+
 /* Adds "target" and all warnings so far to a report. */
 void sw_session_describe(struct sw_session *session, struct sw_report *report);
 

@@ -34,35 +34,59 @@ static bool is_mapped(size_t size)
 	return size >= 1 << 20;
 }
 
+static struct sw_work *counting(struct sw_work *work)
+{
+	return work->parent ? work->parent : work;
+}
+
+static void raise_peak(struct sw_work *work, uint64_t used)
+{
+	uint64_t peak = __atomic_load_n(&work->peak_memory, __ATOMIC_RELAXED);
+	while (used > peak && !__atomic_compare_exchange_n(&work->peak_memory, &peak, used, true,
+							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* Counts the bytes, or says why not. */
+static struct sw_error *count_memory(struct sw_work *work, size_t size, const char *what)
+{
+	uint64_t used = __atomic_add_fetch(&work->used_memory, size, __ATOMIC_RELAXED);
+	if (!work->max_memory || used <= work->max_memory) {
+		raise_peak(work, used);
+		return NULL;
+	}
+	__atomic_sub_fetch(&work->used_memory, size, __ATOMIC_RELAXED);
+	return sw_error_hint(
+		sw_error_format(
+			SW_ERR_LIMIT,
+			"%s needs %zu MiB beside %llu MiB in use, over the limit of %llu MiB", what,
+			size >> 20, (unsigned long long)(used - size) >> 20,
+			(unsigned long long)work->max_memory >> 20),
+		"raise --max-memory");
+}
+
+static void *map_pages(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, size, MADV_HUGEPAGE);
+	return memory;
+}
+
 struct sw_error *sw_work_alloc(struct sw_work *work, size_t size, const char *what, void *memory)
 {
 	void **out = memory;
 	*out = NULL;
-	if (work->max_memory && work->used_memory + size > work->max_memory)
-		return sw_error_hint(sw_error_format(SW_ERR_LIMIT,
-						     "%s needs %zu MiB beside %llu MiB in use, "
-						     "over the limit of %llu MiB",
-						     what, size >> 20,
-						     (unsigned long long)work->used_memory >> 20,
-						     (unsigned long long)work->max_memory >> 20),
-				     "raise --max-memory");
-
-	if (is_mapped(size)) {
-		*out = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (*out == MAP_FAILED)
-			*out = NULL;
-		else
-			madvise(*out, size, MADV_HUGEPAGE);
-	} else {
-		*out = calloc(1, size ? size : 1);
-	}
-	if (!*out)
-		return sw_error_memory();
-	work->used_memory += size;
-	if (work->used_memory > work->peak_memory)
-		work->peak_memory = work->used_memory;
-	return NULL;
+	struct sw_error *error = count_memory(counting(work), size, what);
+	if (error)
+		return error;
+	*out = is_mapped(size) ? map_pages(size) : calloc(1, size ? size : 1);
+	if (*out)
+		return NULL;
+	__atomic_sub_fetch(&counting(work)->used_memory, size, __ATOMIC_RELAXED);
+	return sw_error_memory();
 }
 
 void sw_work_free(struct sw_work *work, void *memory, size_t size)
@@ -73,12 +97,14 @@ void sw_work_free(struct sw_work *work, void *memory, size_t size)
 		munmap(memory, size);
 	else
 		free(memory);
-	work->used_memory -= size;
+	__atomic_sub_fetch(&counting(work)->used_memory, size, __ATOMIC_RELAXED);
 }
 
 struct sw_error *sw_work_tick(struct sw_work *work, const char *stage, uint64_t done,
 			      uint64_t total)
 {
+	if (__atomic_load_n(&counting(work)->is_stopping, __ATOMIC_RELAXED))
+		return sw_error_format(SW_ERR_INTERRUPTED, "interrupted");
 	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (now - work->last_tick < TICK_NS)
 		return NULL;
@@ -92,6 +118,8 @@ struct sw_error *sw_work_tick(struct sw_work *work, const char *stage, uint64_t 
 
 void sw_work_stage(struct sw_work *work, const char *name)
 {
+	if (work->parent)
+		return;
 	uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct sw_stage *last = work->stage_count ? &work->stages[work->stage_count - 1] : NULL;
 
@@ -207,4 +235,56 @@ struct sw_error *sw_parallel_for(struct sw_work *work, const char *stage, size_t
 	if (count <= loop.grain)
 		return loop_task(&loop, 0);
 	return sw_parallel_run(work, loop_task, &loop);
+}
+
+/* ---- two pieces of work side by side ---- */
+
+struct pair {
+	struct sw_work *work; /* of both */
+	struct sw_work works[2];
+	sw_pair_task *tasks[2];
+	struct sw_error *errors[2];
+	void *context;
+};
+
+static struct sw_error *pair_task(void *argument, unsigned worker)
+{
+	struct pair *pair = argument;
+	pair->errors[worker] = pair->tasks[worker](pair->context, &pair->works[worker]);
+	if (pair->errors[worker])
+		__atomic_store_n(&pair->work->is_stopping, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* The error that came by itself, not because the other side failed. */
+static struct sw_error *first_cause(struct pair *pair)
+{
+	struct sw_error *error = pair->errors[0], *other = pair->errors[1];
+	if (!error || (other && error->code == SW_ERR_INTERRUPTED)) {
+		error = pair->errors[1];
+		other = pair->errors[0];
+	}
+	sw_error_free(other);
+	return error;
+}
+
+struct sw_error *sw_parallel_pair(struct sw_work *work, sw_pair_task *first, sw_pair_task *second,
+				  void *context)
+{
+	if (work->workers == 1 || work->parent) {
+		struct sw_error *error = first(context, work);
+		return error ? error : second(context, work);
+	}
+	struct pair pair = {.work = work, .tasks = {first, second}, .context = context};
+	pair.works[0] = *work;
+	pair.works[0].parent = work;
+	pair.works[0].workers = (work->workers + 1) / 2;
+	pair.works[1] = (struct sw_work){.parent = work, .workers = work->workers / 2};
+
+	struct sw_work two = {.workers = 2};
+	struct sw_error *error = sw_parallel_run(&two, pair_task, &pair);
+	work->is_stopping = false;
+	if (!error)
+		error = first_cause(&pair);
+	return error;
 }

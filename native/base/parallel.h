@@ -21,8 +21,8 @@ enum { SW_MAX_STAGES = 24 };
 struct sw_work {
 	unsigned workers;     /* threads, 1…SW_MAX_WORKERS */
 	uint64_t max_memory;  /* bytes that sw_work_alloc() may hand out at once, 0: no cap */
-	uint64_t used_memory; /* bytes handed out now */
-	uint64_t peak_memory;
+	uint64_t used_memory; /* bytes handed out now; atomic */
+	uint64_t peak_memory; /* atomic */
 
 	/* True to stop: the work then returns SW_ERR_INTERRUPTED. NULL: never. */
 	bool (*cancelled)(void *context);
@@ -33,6 +33,9 @@ struct sw_work {
 	struct sw_stage stages[SW_MAX_STAGES]; /* what was done, in order; the last may still run */
 	unsigned stage_count;
 	bool is_stage_running; /* private */
+
+	struct sw_work *parent; /* private, of sw_parallel_pair(): who counts and is asked */
+	bool is_stopping;	/* private, atomic: one of a pair failed */
 
 	uint64_t last_tick; /* ns, private: when the callbacks ran last */
 };
@@ -65,5 +68,12 @@ struct sw_error *sw_parallel_for(struct sw_work *work, const char *stage, size_t
  * sw_work_tick() and tells the others to stop when it fails. */
 typedef struct sw_error *sw_parallel_task(void *context, unsigned worker);
 struct sw_error *sw_parallel_run(struct sw_work *work, sw_parallel_task *task, void *context);
+
+/* Runs first(context, work) on the calling thread and second(context, its own work) beside it, each
+ * with a share of the workers; one after the other when there is one worker. Memory counts
+ * together; when one fails the other is told to stop, and its error is returned. */
+typedef struct sw_error *sw_pair_task(void *context, struct sw_work *work);
+struct sw_error *sw_parallel_pair(struct sw_work *work, sw_pair_task *first, sw_pair_task *second,
+				  void *context);
 
 #endif

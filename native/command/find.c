@@ -11,17 +11,22 @@ struct found {
 };
 SW_VECTOR(struct found, found_list);
 
-/* Which types match: by number. A name that is a type's own is that type alone. */
-static bool *match_types(const struct sw_naming *naming, const char *pattern)
+/* Which types match: by number. A name that is a type's own is that type alone. Looking at types
+ * can add some, which no object has. */
+static bool *match_types(const struct sw_naming *naming, const char *pattern, size_t *matched)
 {
 	uint32_t count = sw_types_count(naming->types);
-	bool *matches = calloc(count + 1, sizeof(*matches)), is_name = false;
+	bool *matches = calloc(count + 1, sizeof(*matches));
+	*matched = 0;
 	for (uint32_t i = 1; matches && i < count; i++) {
 		matches[i] = !strcmp(sw_naming_type_name(naming, i), pattern);
-		is_name |= matches[i];
+		*matched += matches[i];
 	}
-	for (uint32_t i = 1; matches && !is_name && i < count; i++)
+	bool is_name = *matched;
+	for (uint32_t i = 1; matches && !is_name && i < count; i++) {
 		matches[i] = !fnmatch(pattern, sw_naming_type_name(naming, i), 0);
+		*matched += matches[i];
+	}
 	return matches;
 }
 
@@ -81,16 +86,16 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	uint64_t bytes = 0;
 	size_t matched = 0;
 
-	struct sw_error *error = sw_naming_init(&naming, session);
+	struct sw_error *error = sw_session_analyse(session);
+	if (!error)
+		error = sw_naming_init(&naming, session);
 	if (!error)
 		error = sw_session_dominators(session, &dominators);
 	if (error)
 		return error;
-	bool *matches = match_types(&naming, pattern);
+	bool *matches = match_types(&naming, pattern, &matched);
 	if (!matches)
 		return sw_error_memory();
-	for (uint32_t i = 1; i < sw_types_count(naming.types); i++)
-		matched += matches[i];
 	if (!matched)
 		error = sw_error_hint(
 			sw_error_format(SW_ERR_NOT_FOUND, "no object has the type %s", pattern),
@@ -98,7 +103,8 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	if (!error)
 		error = collect(&naming, dominators, matches, &list, &bytes);
 	if (!error) {
-		qsort(list.items, list.count, sizeof(*list.items), by_retained);
+		if (list.count)
+			qsort(list.items, list.count, sizeof(*list.items), by_retained);
 		add_report(report, &naming, pattern, &list, bytes, sw_arguments_limit(arguments));
 	}
 	found_list_free(&list);

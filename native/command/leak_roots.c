@@ -447,7 +447,9 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 {
 	struct view view = {.session = session, .arguments = arguments, .report = report};
 	struct sw_dominators *dominators;
-	struct sw_error *error = sw_naming_init(&view.naming, session);
+	struct sw_error *error = sw_session_analyse(session);
+	if (!error)
+		error = sw_naming_init(&view.naming, session);
 	if (!error)
 		error = sw_session_dominators(session, &dominators);
 	if (error)

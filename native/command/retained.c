@@ -70,6 +70,8 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 
 	struct sw_error *error = sw_arguments_address(arguments, 0, &address);
 	if (!error)
+		error = sw_session_analyse(session);
+	if (!error)
 		error = sw_naming_init(&naming, session);
 	if (!error)
 		error = sw_naming_find(&naming, address, &object);

@@ -68,6 +68,8 @@ struct gathering {
 	const struct sw_naming *naming;
 	const struct sw_dominators *dominators;
 	uint64_t *holders; /* a bit for each node: points, and hidden parts below them */
+	uint32_t type_count;
+	bool *hides; /* by type: do its objects count as hidden parts? */
 	struct sw_suspect *suspects;
 	size_t count;
 	struct sw_type_tally *tallies; /* [count] of elements, then [count] of all children */
@@ -85,26 +87,32 @@ static size_t suspect_above(const struct gathering *gathering, sw_node node)
 	return SIZE_MAX;
 }
 
-/* A part that a Go programmer does not see as an object of its own, or an array that holds more
- * than itself. */
+/* Parts that a Go programmer does not see as objects of their own, and arrays behind slices. */
+static bool is_hidden_type(const struct sw_naming *naming, sw_type type)
+{
+	const struct sw_type_info *info = sw_type_info(naming->types, type);
+	return info->is_internal || info->role == SW_TYPE_BACKING ||
+	       info->role == SW_TYPE_MAP_HEADER || info->role == SW_TYPE_CHAN_HEADER;
+}
+
+/* ... when they hold more than themselves. */
 static bool is_hidden_part(const struct sw_naming *naming, const struct sw_dominators *dominators,
 			   sw_object object)
 {
-	const struct sw_type_info *info =
-		sw_type_info(naming->types, sw_naming_type(naming, object));
-	bool is_holder = dominators->retained_objects[object] > 1;
-	return is_holder && (info->is_internal || info->role == SW_TYPE_BACKING ||
-			     info->role == SW_TYPE_MAP_HEADER || info->role == SW_TYPE_CHAN_HEADER);
+	return dominators->retained_objects[object] > 1 &&
+	       is_hidden_type(naming, sw_naming_type(naming, object));
 }
 
 /* Hidden parts become holders themselves, level by level. True when there were any. */
 static bool add_hidden_parts(struct gathering *gathering)
 {
+	const struct sw_dominators *dominators = gathering->dominators;
+	const sw_type *types = gathering->naming->typing->types;
 	bool found = false;
 	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
-		if (!sw_bitset_has(gathering->holders, gathering->dominators->idom[object]) ||
-		    sw_bitset_has(gathering->holders, object) ||
-		    !is_hidden_part(gathering->naming, gathering->dominators, object))
+		if (!gathering->hides[types[object]] || dominators->retained_objects[object] < 2 ||
+		    !sw_bitset_has(gathering->holders, dominators->idom[object]) ||
+		    sw_bitset_has(gathering->holders, object))
 			continue;
 		sw_bitset_set(gathering->holders, object);
 		found = true;
@@ -179,6 +187,8 @@ static struct sw_error *gather(struct gathering *gathering)
 	}
 	if (error)
 		return error;
+	for (uint32_t i = 0; i < gathering->type_count; i++)
+		gathering->hides[i] = is_hidden_type(gathering->naming, i);
 	for (unsigned level = 0; level < MAX_HIDDEN && add_hidden_parts(gathering); level++)
 		;
 	tally_children(gathering);
@@ -199,10 +209,16 @@ struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
 				  const struct sw_naming *naming,
 				  const struct sw_dominators *dominators)
 {
-	struct gathering gathering = {naming, dominators, NULL, suspects, count, NULL};
+	struct gathering gathering = {.naming = naming,
+				      .dominators = dominators,
+				      .suspects = suspects,
+				      .count = count,
+				      .type_count = sw_types_count(naming->types)};
 	gathering.holders = calloc(sw_bitset_words(naming->graph->node_count), sizeof(uint64_t));
 	gathering.tallies = calloc(2 * count + 1, sizeof(*gathering.tallies));
-	struct sw_error *error = gathering.holders && gathering.tallies ? NULL : sw_error_memory();
+	gathering.hides = calloc(gathering.type_count + 1, sizeof(*gathering.hides));
+	bool has_memory = gathering.holders && gathering.tallies && gathering.hides;
+	struct sw_error *error = has_memory ? NULL : sw_error_memory();
 	for (size_t i = 0; !error && i < count; i++)
 		descend(&suspects[i], naming, dominators);
 	if (!error)
@@ -210,6 +226,7 @@ struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
 	for (size_t i = 0; gathering.tallies && i < 2 * count; i++)
 		sw_type_tally_free(&gathering.tallies[i]);
 	free(gathering.tallies);
+	free(gathering.hides);
 	free(gathering.holders);
 	return error;
 }

@@ -87,12 +87,15 @@ struct sw_error *sw_go_read_goroutines(struct sw_go *go)
 		return sw_error_format(SW_ERR_DAMAGED, "runtime.allgs at 0x%llx is damaged",
 				       (unsigned long long)go->globals.allgs);
 	for (uint64_t i = 0; !error && i < count; i++) {
-		if (sw_memory_u64(go->memory, array + 8 * i, &address))
-			error = add_g(go, address);
-		else
-			sw_warn(go->warnings, true, "damaged_goroutine", NULL,
-				"entry %llu of runtime.allgs cannot be read",
-				(unsigned long long)i);
+		/* What follows an entry that is missing is missing too; the count may be wild. */
+		if (!sw_memory_u64(go->memory, array + 8 * i, &address)) {
+			sw_warn(go->warnings, true, "damaged_goroutines", "was the core cut short?",
+				"entries %llu to %llu of runtime.allgs cannot be read; what those "
+				"goroutines hold may be missing",
+				(unsigned long long)i, (unsigned long long)count - 1);
+			break;
+		}
+		error = add_g(go, address);
 		if (!error && i % 4096 == 0)
 			error = sw_work_tick(go->work, "goroutines", i, count);
 	}

@@ -157,10 +157,15 @@ struct sw_error *sw_go_read_spans(struct sw_go *go)
 		return sw_error_format(SW_ERR_DAMAGED, "mheap_.allspans at 0x%llx is damaged",
 				       (unsigned long long)list);
 	for (uint64_t i = 0; !error && i < count; i++) {
-		if (sw_memory_u64(go->memory, array + 8 * i, &address))
-			error = add_span(go, address);
-		else
-			error = damaged(go, array + 8 * i);
+		/* What follows an entry that is missing is missing too; the count may be wild. */
+		if (!sw_memory_u64(go->memory, array + 8 * i, &address)) {
+			sw_warn(go->warnings, true, "damaged_spans", "was the core cut short?",
+				"entries %llu to %llu of mheap_.allspans cannot be read; the "
+				"objects of those spans are missing",
+				(unsigned long long)i, (unsigned long long)count - 1);
+			break;
+		}
+		error = add_span(go, address);
 		if (!error && i % 4096 == 0)
 			error = sw_work_tick(go->work, "spans", i, count);
 	}

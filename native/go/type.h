@@ -133,9 +133,10 @@ struct sw_typing {
 	sw_type *types; /* [object_count] */
 	uint32_t object_count;
 };
-/* Needs sw_heap_number(). Uses go->work, may add types. */
+/* Needs sw_heap_number(). May add types. */
 struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *types,
-				 const struct sw_go *go, const struct sw_heap *heap);
+				 const struct sw_go *go, const struct sw_heap *heap,
+				 struct sw_work *work);
 void sw_typing_free(struct sw_typing *typing, struct sw_work *work);
 
 #endif

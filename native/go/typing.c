@@ -378,12 +378,13 @@ static void free_walk(struct sw_type_walk *walk)
 }
 
 struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *types,
-				 const struct sw_go *go, const struct sw_heap *heap)
+				 const struct sw_go *go, const struct sw_heap *heap,
+				 struct sw_work *work)
 {
 	struct sw_type_walk walk = {.heap = heap,
 				    .go = go,
 				    .types = types,
-				    .work = go->work,
+				    .work = work,
 				    .plans = {.types = types, .go = go}};
 	memset(typing, 0, sizeof(*typing));
 	struct sw_error *error = init_walk(&walk);
@@ -391,7 +392,7 @@ struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *type
 		error = walk_all(&walk);
 	free_walk(&walk);
 	if (error) {
-		sw_work_free(go->work, walk.states, heap->object_count * sizeof(*walk.states));
+		sw_work_free(work, walk.states, heap->object_count * sizeof(*walk.states));
 		return error;
 	}
 	for (uint32_t i = 0; i < heap->object_count; i++)

@@ -1,11 +1,18 @@
 /* Sums over the dominator tree from its leaves up, without recursion and without an order.
  *
  * Most nodes are leaves; they are added to their parents by all workers, each for its own share
- * of the parents, so that nothing is written by two. The inner nodes follow one by one as soon as
- * their last inner child is in; they are counted in `heaviest`, which is filled last. */
+ * of the parents, so that nothing is written by two. The inner nodes follow as soon as their last
+ * inner child is in; they are counted in `heaviest`, which is filled last. Their way up is a chain
+ * of cache misses, so several climb in turn, each while the others' memory is on its way. */
 #include "heap/retained.h"
 
-enum { AHEAD = 24, NODE_GRAIN = 1 << 16, BLOCK_GRAIN = 1 << 12, TICK_EVERY = 1 << 16 };
+enum {
+	AHEAD = 24,
+	CLIMBERS = 16,
+	NODE_GRAIN = 1 << 16,
+	BLOCK_GRAIN = 1 << 12,
+	TICK_EVERY = 1 << 16
+};
 
 struct sums {
 	struct sw_work *work;
@@ -94,31 +101,81 @@ static struct sw_error *add_leaves(void *context, unsigned worker, size_t begin,
 	return NULL;
 }
 
-/* Adds a node whose sum is complete to its parent, and so on as far as that completes others. */
-static void climb(const struct sums *sums, sw_node v)
+/* Where the next inner node without pending children is looked for. */
+struct starts {
+	size_t word;   /* of the bit set */
+	uint64_t bits; /* of that word, not looked at yet */
+};
+
+static sw_node next_start(const struct sums *sums, struct starts *starts)
 {
-	do {
-		sw_node parent = sums->idom[v];
-		sums->pending[v] = SW_NO_NODE; /* done */
-		add_to(sums, parent, v);
-		sums->pending[parent]--;
-		v = parent;
-	} while (v != sums->super && !sums->pending[v]);
+	size_t words = sw_bitset_words((size_t)sums->super + 1);
+	for (;;) {
+		while (!starts->bits) {
+			if (++starts->word >= words)
+				return SW_NO_NODE;
+			starts->bits = sums->inner[starts->word];
+		}
+		unsigned bit = (unsigned)__builtin_ctzll(starts->bits);
+		sw_node v = (sw_node)(starts->word * 64 + bit);
+		starts->bits &= starts->bits - 1;
+		if (v != sums->super && !sums->pending[v])
+			return v;
+	}
+}
+
+static void prefetch_sums(const struct sums *sums, sw_node node)
+{
+	__builtin_prefetch(&sums->bytes[node], 1);
+	__builtin_prefetch(&sums->objects[node], 1);
+	__builtin_prefetch(&sums->pending[node], 1);
+	__builtin_prefetch(&sums->idom[node]);
+}
+
+/* Adds a node whose sum is complete to its parent. The parent when that completes it too. */
+static sw_node climb(const struct sums *sums, sw_node v)
+{
+	sw_node parent = sums->idom[v];
+	add_to(sums, parent, v);
+	return --sums->pending[parent] || parent == sums->super ? SW_NO_NODE : parent;
+}
+
+/* A climber takes its next start at once, so a node is never met twice: whoever completes it
+ * takes it, and marks it as taken for the search for starts. */
+static sw_node take(const struct sums *sums, struct starts *starts, sw_node v)
+{
+	if (v == SW_NO_NODE)
+		v = next_start(sums, starts);
+	if (v != SW_NO_NODE) {
+		sums->pending[v] = SW_NO_NODE;
+		prefetch_sums(sums, sums->idom[v]);
+	}
+	return v;
 }
 
 static struct sw_error *add_inner(const struct sums *sums)
 {
-	size_t words = sw_bitset_words(sums->super);
-	for (size_t word = 0; word < words; word++) {
-		for (uint64_t bits = sums->inner[word]; bits; bits &= bits - 1) {
-			sw_node v = (sw_node)(word * 64 + (unsigned)__builtin_ctzll(bits));
-			if (v != sums->super && !sums->pending[v])
-				climb(sums, v);
+	struct starts starts = {0, sums->inner[0]};
+	sw_node climbers[CLIMBERS];
+	unsigned active = 0;
+
+	for (; active < CLIMBERS; active++) {
+		climbers[active] = take(sums, &starts, SW_NO_NODE);
+		if (climbers[active] == SW_NO_NODE)
+			break;
+	}
+	for (unsigned round = 1; active; round++) {
+		for (unsigned i = 0; i < active;) {
+			climbers[i] = take(sums, &starts, climb(sums, climbers[i]));
+			if (climbers[i] == SW_NO_NODE)
+				climbers[i] = climbers[--active];
+			else
+				i++;
 		}
-		if (word % 1024)
+		if (round % TICK_EVERY)
 			continue;
 		struct sw_error *error =
-			sw_work_tick(sums->work, "retained sizes", word * 64, sums->super);
+			sw_work_tick(sums->work, "retained sizes", starts.word * 64, sums->super);
 		if (error)
 			return error;
 	}

@@ -1,9 +1,12 @@
 /* Spans in order, their slots in numbers, and the table that finds them by address. */
 #include "heap/heap.h"
 
+#include <sys/mman.h>
+
 enum {
 	ARENAS = 1 << (SW_ADDRESS_BITS - SW_ARENA_SHIFT),
 	ARENA_PAGES = 1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT),
+	ARENAS_BYTES = ARENAS * sizeof(uint32_t *),
 	TABLE_BYTES = ARENA_PAGES * sizeof(uint32_t),
 };
 
@@ -161,9 +164,12 @@ static struct sw_error *add_pages(struct sw_space *space, struct sw_work *work, 
 static struct sw_error *build_pages(struct sw_space *space, struct sw_work *work)
 {
 	/* Not counted against --max-memory: of these 32 MiB only a page or two are touched. */
-	space->arenas = calloc(ARENAS, sizeof(*space->arenas));
-	if (!space->arenas)
+	void *arenas = mmap(NULL, ARENAS_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (arenas == MAP_FAILED)
 		return sw_error_memory();
+	madvise(arenas, ARENAS_BYTES, MADV_NOHUGEPAGE);
+	space->arenas = arenas;
 	for (size_t i = 0; i < space->span_count; i++) {
 		struct sw_error *error = add_pages(space, work, (uint32_t)i);
 		if (error)
@@ -228,7 +234,8 @@ void sw_heap_free(struct sw_heap *heap, struct sw_work *work)
 	struct sw_space *space = &heap->space;
 
 	free_pages(space, work);
-	free(space->arenas);
+	if (space->arenas)
+		munmap(space->arenas, ARENAS_BYTES);
 	sw_work_free(work, space->spans, space->span_count * sizeof(*space->spans));
 	sw_work_free(work, heap->blocks, heap->block_count * sizeof(*heap->blocks));
 	sw_roots_free(&heap->roots);

@@ -503,11 +503,16 @@ static void marks_in_parallel(void **state)
 	large_free(&large);
 }
 
+struct countdown {
+	struct sw_work *work;
+	unsigned left;
+};
+
 static bool cancel(void *context)
 {
-	struct sw_work *work = context;
-	work->last_tick = 0; /* be asked again at once */
-	return work->peak_memory-- == 0;
+	struct countdown *countdown = context;
+	countdown->work->last_tick = 0; /* be asked again at once */
+	return countdown->left-- == 0;
 }
 
 static void stops(void **state)
@@ -522,8 +527,8 @@ static void stops(void **state)
 			ok(sw_heap_init(&heap, &work, large.spans, 2));
 			add_word(&heap, BASE + (1 << 28), 0);
 			work.cancelled = cancel;
-			work.context = &work;
-			work.peak_memory = after;
+			struct countdown countdown = {&work, after};
+			work.context = &countdown;
 			struct sw_error *error = sw_heap_mark(&heap, &work);
 			if (!after)
 				assert_non_null(error);

@@ -1,0 +1,411 @@
+#include "areas.h"
+
+#include "command/naming.h"
+#include "go/unwind.h"
+
+#include <err.h>
+#include <stdio.h>
+
+enum {
+	MAX_LIST = 4096,	 /* of a chain in the target */
+	DESCRIPTOR_SIZE = 96,	 /* abi.Type and what follows for most kinds */
+	ARENA_ENTRIES = 1 << 22, /* mheap_.arenas[0] of amd64 */
+	ARENA_OFFSET_SHIFT = 47, /* runtime/malloc.go arenaBaseOffset, amd64 */
+	STACK_SHOWN = 16 << 10,	 /* bytes of a stack from sp on */
+	MAX_OBJECTS = 20000,
+};
+
+struct collector {
+	struct areas *areas;
+	struct subject *subject;
+	struct sw_session *session;
+	const struct sw_go *go;
+	const struct sw_heap *heap;
+};
+
+/* ---- the list ---- */
+
+static struct area_list *list_of(struct areas *areas, const char *name)
+{
+	for (unsigned i = 0; i < areas->kind_count; i++)
+		if (!strcmp(areas->kinds[i].name, name))
+			return &areas->kinds[i].areas;
+	if (areas->kind_count == MAX_KINDS)
+		errx(2, "too many kinds of areas");
+	areas->kinds[areas->kind_count].name = name;
+	return &areas->kinds[areas->kind_count++].areas;
+}
+
+const struct area_kind *areas_kind(const struct areas *areas, const char *name)
+{
+	for (unsigned i = 0; i < areas->kind_count; i++)
+		if (!strcmp(areas->kinds[i].name, name) && areas->kinds[i].areas.count)
+			return &areas->kinds[i];
+	return NULL;
+}
+
+static void add_file(struct areas *areas, const char *name, struct area area)
+{
+	if (area.size && area_list_add(list_of(areas, name), area))
+		errx(2, "out of memory");
+}
+
+/* Cuts at the segment's end; leaves out what is in neither file. */
+static void add(const struct collector *collector, const char *name, sw_addr addr, uint64_t size)
+{
+	struct place place;
+
+	if (addr && subject_find(collector->subject, addr, &place))
+		add_file(collector->areas, name,
+			 (struct area){addr, place.file, place.offset,
+				       size < place.room ? size : place.room});
+}
+
+static uint64_t peek(const struct collector *collector, sw_addr addr)
+{
+	return subject_peek(collector->subject, addr);
+}
+
+/* Items of a list linked by a word. */
+static void add_chain(const struct collector *collector, const char *name, sw_addr first,
+		      sw_offset link, uint64_t size)
+{
+	for (unsigned i = 0; first && i < MAX_LIST; i++, first = peek(collector, first + link))
+		add(collector, name, first, size);
+}
+
+/* ---- the heap's own tables ---- */
+
+static void add_spans(const struct collector *collector)
+{
+	const struct sw_go *go = collector->go;
+
+	for (size_t i = 0; i < go->spans.count; i++) {
+		const struct sw_go_span *span = &go->spans.items[i];
+		add(collector, "mspan", span->address, go->layout.mspan.size);
+		if (span->state != SW_GO_SPAN_IN_USE)
+			continue;
+		uint64_t bits = span->nelems / 8 + 8;
+		add(collector, "mark bits",
+		    peek(collector, span->address + go->layout.mspan.allocBits), bits);
+		add(collector, "mark bits",
+		    peek(collector, span->address + go->layout.mspan.gcmarkBits), bits);
+		add_chain(collector, "special", span->specials, go->layout.special.next, 64);
+		add(collector, "heap", span->base, span->npages * 8192);
+		add(collector, "span tail", span->base + span->npages * 8192 - 256, 256);
+	}
+}
+
+static void add_mheap(const struct collector *collector)
+{
+	const struct sw_go *go = collector->go;
+	sw_addr mheap = go->globals.mheap_;
+	sw_addr list = mheap + go->layout.mheap.allspans;
+	sw_addr table = peek(collector, mheap + go->layout.mheap.arenas);
+
+	add(collector, "mheap", mheap + go->layout.mheap.sweepgen, 4);
+	add(collector, "mheap", list, 24);
+	add(collector, "mheap", mheap + go->layout.mheap.arenas, 8);
+	add(collector, "allspans", peek(collector, list), 8 * peek(collector, list + 8));
+	for (size_t i = 0; i < go->spans.count; i++) {
+		uint64_t index = ((go->spans.items[i].base + (1ull << ARENA_OFFSET_SHIFT)) >>
+				  SW_ARENA_SHIFT) %
+				 ARENA_ENTRIES;
+		sw_addr arena = peek(collector, table + 8 * index);
+		if (i &&
+		    (go->spans.items[i].base ^ go->spans.items[i - 1].base) >> SW_ARENA_SHIFT == 0)
+			continue;
+		add(collector, "arena", table + 8 * index, 8);
+		if (go->layout.heapArena.pageUseSpanInlineMarkBits != SW_ABSENT)
+			add(collector, "arena",
+			    arena + go->layout.heapArena.pageUseSpanInlineMarkBits, 1024);
+	}
+}
+
+/* ---- goroutines and threads ---- */
+
+static void add_functions(const struct collector *collector, const struct sw_goroutine *goroutine)
+{
+	const struct sw_go *go = collector->go;
+	struct sw_go_stack stack = {0};
+	struct sw_error *error = sw_go_unwind(go, goroutine, false, NULL, NULL, &stack);
+
+	if (error)
+		errx(2, "%s", error->message);
+	for (size_t i = 0; i < stack.frames.count; i++) {
+		const struct sw_go_frame *frame = &stack.frames.items[i];
+		const struct sw_go_module *module = frame->func.module;
+		const struct sw_region *region =
+			module ? sw_memory_region(
+					 go->memory,
+					 peek(collector,
+					      module->address + go->layout.moduledata.pclntable))
+			       : NULL;
+		if (!region || !frame->func.bytes)
+			continue;
+		add(collector, "func", region->addr + (uint64_t)(frame->func.bytes - region->bytes),
+		    128);
+	}
+	sw_go_stack_free(&stack);
+}
+
+static void add_goroutines(const struct collector *collector)
+{
+	const struct sw_go *go = collector->go;
+
+	for (size_t i = 0; i < go->goroutines.count; i++) {
+		const struct sw_goroutine *g = &go->goroutines.items[i];
+		sw_addr sp = g->thread ? g->thread->sp : g->sched_sp;
+		if (g->syscall_sp)
+			sp = g->syscall_sp;
+		add(collector, "g", g->address, go->layout.g.size);
+		if (sp >= g->stack_lo && sp < g->stack_hi)
+			add(collector, "stack", sp,
+			    g->stack_hi - sp < STACK_SHOWN ? g->stack_hi - sp : STACK_SHOWN);
+		add_chain(collector, "defer", g->defers, go->layout.defer.link,
+			  go->layout.defer.size);
+		add(collector, "panic", g->panics, 64);
+		add_functions(collector, g);
+	}
+	sw_addr allgs = go->globals.allgs;
+	add(collector, "allgs", peek(collector, allgs), 8 * peek(collector, allgs + 8));
+}
+
+static void add_threads(const struct collector *collector)
+{
+	const struct sw_go *go = collector->go;
+	sw_addr list = peek(collector, go->globals.allp);
+
+	add_chain(collector, "m", peek(collector, go->globals.allm), go->layout.m.alllink,
+		  go->layout.m.size < 512 ? go->layout.m.size : 512);
+	for (uint64_t i = 0; i < peek(collector, go->globals.allp + 8) && i < 64; i++) {
+		sw_addr p = peek(collector, list + 8 * i);
+		sw_addr mcache = peek(collector, p + go->layout.p.mcache);
+		add(collector, "p", p, 256);
+		add(collector, "mcache", mcache + go->layout.mcache.tiny, 16);
+		add(collector, "mcache", mcache + go->layout.mcache.alloc, 512);
+	}
+	add_chain(collector, "finblock", peek(collector, go->globals.allfin),
+		  go->layout.finblock.alllink, 4096);
+	if (go->globals.gcCleanups)
+		add_chain(collector, "cleanup block",
+			  peek(collector, go->globals.gcCleanups + go->layout.cleanupQueue.all),
+			  go->layout.cleanupBlock.alllink, 512);
+}
+
+/* Each of the runtime's variables that the analysis reads, for itself. */
+static void add_globals(const struct collector *collector)
+{
+	const struct sw_go_globals *globals = &collector->go->globals;
+	const sw_addr *words = (const sw_addr *)globals;
+
+	for (size_t i = 0; i < sizeof(*globals) / sizeof(*words); i++)
+		add(collector, "runtime variable", words[i], 24);
+	add(collector, "counters", globals->gcController, 512);
+	add(collector, "counters", globals->memstats, 1024);
+}
+
+/* ---- modules and types ---- */
+
+static void add_slice(const struct collector *collector, const char *name, sw_addr header,
+		      uint64_t item)
+{
+	add(collector, name, peek(collector, header), item * peek(collector, header + 8));
+}
+
+static void add_module(const struct collector *collector, const struct sw_go_module *module)
+{
+	const __typeof__(collector->go->layout.moduledata) *at = &collector->go->layout.moduledata;
+	sw_addr here = module->address;
+
+	add(collector, "moduledata", here, 700);
+	add_slice(collector, "pclntable", here + at->pclntable, 1);
+	add_slice(collector, "ftab", here + at->ftab, 8);
+	add_slice(collector, "pctab", here + at->pctab, 1);
+	add_slice(collector, "funcnametab", here + at->funcnametab, 1);
+	add_slice(collector, "cutab", here + at->cutab, 4);
+	add_slice(collector, "filetab", here + at->filetab, 1);
+	add_slice(collector, "textsectmap", here + at->textsectmap, 24);
+	add(collector, "globals' masks", module->gcdatamask, module->gcdata_bits / 8 + 1);
+	add(collector, "globals' masks", module->gcbssmask, module->gcbss_bits / 8 + 1);
+	add(collector, "types", module->types, module->etypes - module->types);
+	add(collector, "data", module->data, module->edata - module->data);
+	add(collector, "bss", module->bss, module->ebss - module->bss);
+	if (module->gofunc)
+		add(collector, "stack maps", module->gofunc, 64 << 10);
+}
+
+static void add_types(const struct collector *collector, struct sw_types *types)
+{
+	for (uint32_t i = 1; i < sw_types_count(types); i++) {
+		const struct sw_type_info *type = sw_type_info(types, i);
+		if (!type->descriptor)
+			continue;
+		add(collector, "type", type->descriptor, DESCRIPTOR_SIZE);
+		/* internal/abi/type.go: GCData */
+		add(collector, "type mask", peek(collector, type->descriptor + 32),
+		    type->pointer_bytes / 64 + 8);
+	}
+}
+
+static const char *role_name(enum sw_type_role role)
+{
+	switch (role) {
+	case SW_TYPE_MAP_HEADER:
+		return "map header";
+	case SW_TYPE_MAP_TABLE:
+		return "map table";
+	case SW_TYPE_MAP_DIRECTORY:
+		return "map directory";
+	case SW_TYPE_MAP_GROUP:
+	case SW_TYPE_MAP_BUCKET:
+		return "map group";
+	case SW_TYPE_CHAN_HEADER:
+		return "channel";
+	case SW_TYPE_CLOSURE:
+		return "closure";
+	default:
+		return NULL;
+	}
+}
+
+static void add_objects(const struct collector *collector, struct sw_types *types,
+			const struct sw_typing *typing)
+{
+	uint32_t count = collector->heap->object_count;
+
+	for (sw_object i = 0; i < count; i += count / MAX_OBJECTS + 1) {
+		sw_addr addr = sw_heap_address(collector->heap, i);
+		uint64_t size = sw_heap_size(collector->heap, i);
+		const struct sw_type_info *type = sw_type_info(types, typing->types[i]);
+		const char *name = role_name(type->role);
+		if (name)
+			add(collector, name, addr, size);
+		if (size > 512)
+			add(collector, "malloc header", addr, 8);
+		if (area_list_add(&collector->areas->objects, (struct area){.addr = addr}))
+			errx(2, "out of memory");
+		if (i % 97 == 0 && collector->areas->type_name_count < 16)
+			snprintf(collector->areas->type_names[collector->areas->type_name_count++],
+				 sizeof(collector->areas->type_names[0]), "%s", type->name);
+	}
+}
+
+/* ---- the files ---- */
+
+static void add_elf(struct areas *areas, const struct subject *subject)
+{
+	const struct file *core = &subject->files[CORE];
+
+	add_file(areas, "core header", (struct area){0, CORE, 0, sizeof(Elf64_Ehdr)});
+	add_file(areas, "exe header", (struct area){0, EXE, 0, sizeof(Elf64_Ehdr)});
+	for (int file = CORE; file < FILES; file++) {
+		Elf64_Ehdr header;
+		memcpy(&header, subject->files[file].bytes, sizeof(header));
+		for (unsigned i = 0; i < header.e_phnum; i++)
+			add_file(areas, file == CORE ? "core segment" : "exe segment",
+				 (struct area){0, file, header.e_phoff + i * sizeof(Elf64_Phdr),
+					       sizeof(Elf64_Phdr)});
+		for (unsigned i = 0; i < header.e_shnum; i++)
+			add_file(areas, "exe section",
+				 (struct area){0, file, header.e_shoff + i * sizeof(Elf64_Shdr),
+					       sizeof(Elf64_Shdr)});
+	}
+	for (unsigned i = 0; i < core->segment_count; i++)
+		if (core->segments[i].p_type == PT_NOTE)
+			add_file(areas, "core notes",
+				 (struct area){0, CORE, core->segments[i].p_offset,
+					       core->segments[i].p_filesz});
+}
+
+static void add_sections(struct areas *areas, const struct subject *subject, struct sw_image *image)
+{
+	static const char *const names[] = {
+		".debug_info",
+		".debug_abbrev",
+		".debug_line",
+		".debug_loc",
+		".debug_ranges",
+		".debug_frame",
+		".debug_str",
+		".debug_addr",
+		".debug_rnglists",
+		".debug_loclists",
+		".debug_str_offsets",
+		".debug_line_str",
+		".zdebug_info",
+		".symtab",
+		".strtab",
+		".shstrtab",
+		".note.go.buildid",
+		".typelink",
+		".itablink",
+		".go.buildinfo",
+	};
+	(void)subject;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		uint64_t size;
+		const uint8_t *bytes = sw_image_section(image, names[i], NULL, &size);
+		if (bytes)
+			add_file(areas, names[i],
+				 (struct area){0, EXE, (uint64_t)(bytes - image->bytes), size});
+	}
+}
+
+/* ---- the whole ---- */
+
+static void check(struct sw_error *error)
+{
+	if (error)
+		errx(2, "the undamaged core cannot be analysed: %s", error->message);
+}
+
+static void collect(struct collector *collector)
+{
+	struct sw_go *go;
+	struct sw_heap *heap;
+	struct sw_types *types;
+	struct sw_typing *typing;
+
+	check(sw_session_go(collector->session, &go));
+	check(sw_session_heap(collector->session, &heap));
+	check(sw_session_types(collector->session, &types, &typing));
+	collector->go = go;
+	collector->heap = heap;
+	collector->areas->layout = go->layout;
+	collector->areas->globals = go->globals;
+	collector->areas->minor = go->minor;
+	collector->subject->bias = go->image->bias;
+	add_spans(collector);
+	add_mheap(collector);
+	add_goroutines(collector);
+	add_threads(collector);
+	add_globals(collector);
+	for (size_t i = 0; i < go->modules.count; i++)
+		add_module(collector, &go->modules.items[i]);
+	add_types(collector, types);
+	add_objects(collector, types, typing);
+	add_elf(collector->areas, collector->subject);
+	add_sections(collector->areas, collector->subject, go->image);
+}
+
+void areas_collect(struct areas *areas, struct subject *subject)
+{
+	struct sw_session_options options = {.core = subject->files[CORE].path,
+					     .exe = subject->files[EXE].path};
+	struct collector collector = {.areas = areas, .subject = subject};
+	struct sw_work work;
+
+	memset(areas, 0, sizeof(*areas));
+	sw_work_init(&work, 1);
+	check(sw_session_open(&options, &work, &collector.session));
+	collect(&collector);
+	sw_session_close(collector.session);
+}
+
+void areas_free(struct areas *areas)
+{
+	for (unsigned i = 0; i < areas->kind_count; i++)
+		area_list_free(&areas->kinds[i].areas);
+	area_list_free(&areas->objects);
+}

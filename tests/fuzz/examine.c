@@ -1,0 +1,208 @@
+#include "examine.h"
+
+#include "command/command.h"
+#include "target/core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Of AddressSanitizer; NULL in a build without it. */
+extern void __asan_poison_memory_region(const volatile void *address, size_t size)
+	__attribute__((weak));
+extern void __asan_unpoison_memory_region(const volatile void *address, size_t size)
+	__attribute__((weak));
+
+__attribute__((format(printf, 2, 3))) static void complain(struct examination *examination,
+							   const char *format, ...)
+{
+	va_list arguments;
+
+	examination->complaints++;
+	va_start(arguments, format);
+	fprintf(stderr, "complaint: ");
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, "\n");
+	va_end(arguments);
+}
+
+/* ---- what lies between the regions of a core is out of bounds ---- */
+
+static const struct sw_core *core_of(struct sw_session *session)
+{
+	return sw_session_target(session)->opened;
+}
+
+static void fence(struct sw_session *session)
+{
+	const struct sw_core *core = core_of(session);
+	const struct sw_memory *memory = &sw_session_target(session)->memory;
+
+	if (!__asan_poison_memory_region)
+		return;
+	__asan_poison_memory_region(core->bytes, core->size);
+	for (size_t i = 0; i < memory->count; i++)
+		if (memory->regions[i].bytes >= core->bytes &&
+		    memory->regions[i].bytes < core->bytes + core->size)
+			__asan_unpoison_memory_region(memory->regions[i].bytes,
+						      memory->regions[i].size);
+}
+
+static void unfence(struct sw_session *session)
+{
+	const struct sw_core *core = core_of(session);
+
+	if (__asan_unpoison_memory_region)
+		__asan_unpoison_memory_region(core->bytes, core->size);
+}
+
+/* ---- reports ---- */
+
+static uint64_t sum_of(const struct sw_report *report, const char *table)
+{
+	json_t *rows = sw_report_rows(report, table), *row;
+	uint64_t sum = 0;
+	size_t i;
+
+	json_array_foreach(rows, i, row) sum +=
+		(uint64_t)json_integer_value(json_object_get(row, "retained_bytes"));
+	return sum;
+}
+
+/* Every row and set of roots together are the live heap, also of a damaged one. */
+static void check_sum(struct examination *examination, const struct sw_report *report)
+{
+	json_t *summary = json_object_get(report->document, "summary");
+	uint64_t live = (uint64_t)json_integer_value(json_object_get(summary, "live_bytes"));
+	uint64_t sum = sum_of(report, "roots") + sum_of(report, "shared");
+
+	if (live != sum)
+		complain(examination, "leak-roots: live %llu, rows and shared %llu",
+			 (unsigned long long)live, (unsigned long long)sum);
+}
+
+static void check_warnings(struct examination *examination, const struct sw_report *report)
+{
+	json_t *warnings = json_object_get(report->document, "warnings"), *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning)
+	{
+		const char *code = json_string_value(json_object_get(warning, "code"));
+		if (!strcmp(code, "value_lost"))
+			complain(examination, "value_lost: %s",
+				 json_string_value(json_object_get(warning, "message")));
+	}
+}
+
+static void check_views(struct examination *examination, const struct sw_report *report)
+{
+	char *json = NULL, *text = NULL, *narrow = NULL;
+	json_error_t where;
+	struct sw_error *error = sw_report_json(report, &json);
+
+	if (!error)
+		error = sw_report_text(report, 0, &text);
+	if (!error)
+		error = sw_report_text(report, 80, &narrow);
+	if (error)
+		complain(examination, "no view: %s", error->message);
+	sw_error_free(error);
+	json_t *document = json ? json_loads(json, 0, &where) : NULL;
+	if (json && !document)
+		complain(examination, "no JSON: %s", where.text);
+	json_decref(document);
+	free(json);
+	free(text);
+	free(narrow);
+}
+
+static void check_error(struct examination *examination, const char *command,
+			struct sw_error *error)
+{
+	if (!error->message || !*error->message)
+		complain(examination, "%s: an error without a message", command);
+	if (error->code == SW_ERR_USAGE || error->code == SW_ERR_INTERRUPTED)
+		complain(examination, "%s: unexpected error: %s", command, error->message);
+	if (error->code == SW_ERR_LIMIT && !examination->max_memory)
+		complain(examination, "%s: a limit without --max-memory: %s", command,
+			 error->message);
+	examination->outcome = REFUSED;
+	sw_error_free(error);
+}
+
+static void run(struct sw_session *session, struct examination *examination,
+		const char *const *words)
+{
+	const struct sw_command *command = sw_command_find(words[0]);
+	struct sw_arguments arguments;
+	struct sw_report *report;
+	int count = 0;
+
+	while (words[count + 1])
+		count++;
+	struct sw_error *error = sw_arguments_parse(command, count, words + 1, &arguments);
+	if (!error)
+		error = sw_command_run(session, &arguments, &report);
+	if (error) {
+		check_error(examination, words[0], error);
+	} else {
+		if (!report->complete && examination->outcome == COMPLETE)
+			examination->outcome = PARTIAL;
+		check_warnings(examination, report);
+		check_views(examination, report);
+		if (!strcmp(words[0], "leak-roots") && words[1] && !strcmp(words[1], "--limit"))
+			check_sum(examination, report);
+		sw_report_free(report);
+	}
+	sw_arguments_free(&arguments);
+}
+
+static void run_all(struct sw_session *session, const struct areas *areas,
+		    struct examination *examination)
+{
+	struct random *random = &examination->random;
+	char address[32];
+	sw_addr object = areas->objects.items[random_below(random, areas->objects.count)].addr;
+	const char *type = areas->type_names[random_below(random, areas->type_name_count)];
+	static const char *const groups[] = {"root", "type", "package"};
+
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)object);
+	run(session, examination, (const char *[]){"heap", NULL});
+	run(session, examination, (const char *[]){"verify", NULL});
+	run(session, examination, (const char *[]){"heap-types", "--limit", "0", NULL});
+	run(session, examination, (const char *[]){"leak-roots", "--limit", "0", NULL});
+	run(session, examination,
+	    (const char *[]){"leak-roots", "--by", groups[random_below(random, 3)], NULL});
+	unsigned complaints = examination->complaints, outcome = examination->outcome;
+	run(session, examination, (const char *[]){"who-holds", address, NULL});
+	run(session, examination, (const char *[]){"retained", address, NULL});
+	run(session, examination, (const char *[]){"find", type, NULL});
+	/* The object or the type may be gone: that is an answer. */
+	if (complaints == examination->complaints)
+		examination->outcome = outcome;
+}
+
+void examine(struct subject *subject, const struct areas *areas, struct examination *examination)
+{
+	struct sw_session_options options = {.core = subject->files[CORE].path,
+					     .exe = subject->files[EXE].path};
+	struct sw_session *session;
+	struct sw_work work;
+
+	examination->outcome = COMPLETE;
+	examination->complaints = 0;
+	sw_work_init(&work, examination->workers);
+	work.max_memory = examination->max_memory;
+	struct sw_error *error = sw_session_open(&options, &work, &session);
+	if (error) {
+		check_error(examination, "open", error);
+		return;
+	}
+	fence(session);
+	run_all(session, areas, examination);
+	unfence(session);
+	sw_session_close(session);
+	if (work.used_memory)
+		complain(examination, "%llu bytes of large arrays are still counted",
+			 (unsigned long long)work.used_memory);
+}

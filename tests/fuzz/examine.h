@@ -1,0 +1,20 @@
+/* Runs the commands on a subject as it is, and checks what must hold however it was damaged. */
+#ifndef FUZZ_EXAMINE_H
+#define FUZZ_EXAMINE_H
+
+#include "areas.h"
+#include "random.h"
+
+struct examination {
+	struct random random; /* which object, which type, which options */
+	uint64_t max_memory;  /* bytes, 0: no cap */
+	unsigned workers;
+
+	/* Out. */
+	enum { COMPLETE, PARTIAL, REFUSED } outcome;
+	unsigned complaints; /* things that must not be; each was printed */
+};
+
+void examine(struct subject *subject, const struct areas *areas, struct examination *examination);
+
+#endif

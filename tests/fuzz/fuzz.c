@@ -1,0 +1,267 @@
+/* fuzz EXE CORE MODE [NUMBER...]: damaged copies of a core and its executable, analysed one after
+ * the other in this process, which AddressSanitizer and UBSan watch. The first round is undamaged
+ * and must be complete. The last line is JSON: what was done. */
+#include "damage.h"
+#include "examine.h"
+
+#include <err.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROUND_SECONDS = 20, TEXT = 2048 };
+
+static const char usage[] =
+	"usage: fuzz EXE CORE seeds FIRST COUNT [SECONDS]\n"
+	"       fuzz EXE CORE cuts STRIDE [SECONDS]    every STRIDE bytes\n"
+	"       fuzz EXE CORE pages STRIDE [SECONDS]   every STRIDEth page of the core zeroed\n"
+	"       fuzz EXE CORE cases [NAME]             made by construction\n"
+	"       fuzz EXE CORE save SEED|CASE FOLDER    writes FOLDER/core and FOLDER/exe\n"
+	"       fuzz EXE CORE areas                    what stands where\n";
+
+/* What the signal handler and the sanitizers' callback print. */
+static char round_text[TEXT];
+
+static void print_round(void)
+{
+	static const char words[] = "\nin round: ";
+
+	if (write(STDERR_FILENO, words, sizeof(words) - 1) < 0 ||
+	    write(STDERR_FILENO, round_text, strlen(round_text)) < 0 ||
+	    write(STDERR_FILENO, "\n", 1) < 0)
+		_exit(3);
+}
+
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+extern void __sanitizer_print_stack_trace(void) __attribute__((weak));
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+const char *__asan_default_options(void);
+/* A core of some tens of megabytes asks for no array of half a gigabyte. */
+const char *__asan_default_options(void)
+{
+	return "max_allocation_size_mb=512:hard_rss_limit_mb=3000:detect_leaks=1:"
+	       "detect_stack_use_after_return=0:quarantine_size_mb=16";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+	return "print_stacktrace=1";
+}
+
+static void on_alarm(int number)
+{
+	static const char words[] = "\na round takes too long\n";
+
+	(void)number;
+	if (write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
+		_exit(3);
+	if (__sanitizer_print_stack_trace)
+		__sanitizer_print_stack_trace();
+	print_round();
+	_exit(3);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+struct run {
+	struct subject subject;
+	struct areas areas;
+	double begin, seconds; /* when to stop, 0: not before the end */
+	unsigned long rounds, outcomes[3], complaints;
+	double slowest;
+	char slowest_text[TEXT];
+};
+
+static bool is_over(const struct run *run)
+{
+	return run->seconds > 0 && now() - run->begin > run->seconds;
+}
+
+static void examine_round(struct run *run, struct examination *examination)
+{
+	double begin = now();
+
+	alarm(ROUND_SECONDS);
+	examine(&run->subject, &run->areas, examination);
+	alarm(0);
+	run->rounds++;
+	run->outcomes[examination->outcome]++;
+	if (examination->complaints) {
+		run->complaints++;
+		fprintf(stderr, "in round: %s\n", round_text);
+	}
+	if (now() - begin > run->slowest) {
+		run->slowest = now() - begin;
+		strcpy(run->slowest_text, round_text);
+	}
+}
+
+static void undamaged_round(struct run *run)
+{
+	struct examination examination = {.workers = 2};
+
+	strcpy(round_text, "undamaged");
+	examine_round(run, &examination);
+	if (examination.outcome != COMPLETE)
+		errx(1, "the undamaged core is not analysed whole");
+}
+
+/* ---- modes ---- */
+
+static void damage(struct run *run, uint64_t seed, struct examination *examination)
+{
+	struct random random = {seed};
+
+	snprintf(round_text, sizeof(round_text), "seed %llu:", (unsigned long long)seed);
+	damage_by_seed(&run->subject, &run->areas, &random, round_text, sizeof(round_text));
+	examination->workers = 1 + (unsigned)random_below(&random, 2);
+	if (!random_below(&random, 16))
+		examination->max_memory = 1ull << (10 + random_below(&random, 14));
+	examination->random = random;
+}
+
+static void run_seeds(struct run *run, uint64_t first, uint64_t count)
+{
+	for (uint64_t seed = first; seed - first < count && !is_over(run); seed++) {
+		struct examination examination = {0};
+		damage(run, seed, &examination);
+		examine_round(run, &examination);
+		subject_mend(&run->subject);
+	}
+}
+
+/* From long to short: a file that was cut need not be mended. */
+static void run_cuts(struct run *run, uint64_t stride)
+{
+	struct file *core = &run->subject.files[CORE];
+
+	for (uint64_t size = core->size / stride * stride; size && !is_over(run); size -= stride) {
+		struct examination examination = {.workers = 1, .random = {size}};
+		snprintf(round_text, sizeof(round_text), "cut at %llu", (unsigned long long)size);
+		subject_cut(&run->subject, CORE, size);
+		examine_round(run, &examination);
+	}
+}
+
+static void run_pages(struct run *run, uint64_t stride)
+{
+	static const uint8_t zeroes[4096];
+	struct file *core = &run->subject.files[CORE];
+	uint64_t number = 0;
+
+	for (uint64_t at = 0; at < core->size && !is_over(run); at += sizeof(zeroes)) {
+		struct examination examination = {.workers = 1, .random = {at}};
+		if (!memcmp(core->bytes + at, zeroes, sizeof(zeroes)) || number++ % stride)
+			continue;
+		snprintf(round_text, sizeof(round_text), "page at %llu zeroed",
+			 (unsigned long long)at);
+		subject_write(&run->subject, CORE, at, zeroes, sizeof(zeroes));
+		examine_round(run, &examination);
+		subject_mend(&run->subject);
+	}
+}
+
+static void run_cases(struct run *run, const char *name)
+{
+	for (const struct damage_case *this = damage_cases; this->name; this ++) {
+		struct examination examination = {.workers = 2};
+		if (name && strcmp(name, this->name) != 0)
+			continue;
+		snprintf(round_text, sizeof(round_text), "case %s", this->name);
+		this->apply(&run->subject, &run->areas);
+		if (name)
+			fprintf(stderr, "%zu changes\n", run->subject.changes.count);
+		examine_round(run, &examination);
+		subject_mend(&run->subject);
+	}
+}
+
+static void save(struct run *run, const char *what, const char *folder)
+{
+	struct examination examination = {0};
+	const struct damage_case *found = damage_cases;
+
+	while (found->name && strcmp(found->name, what) != 0)
+		found++;
+	if (found->name)
+		found->apply(&run->subject, &run->areas);
+	else
+		damage(run, strtoull(what, NULL, 0), &examination);
+	subject_save(&run->subject, folder);
+}
+
+static void print_areas(const struct areas *areas)
+{
+	for (unsigned i = 0; i < areas->kind_count; i++) {
+		uint64_t bytes = 0;
+		for (size_t k = 0; k < areas->kinds[i].areas.count; k++)
+			bytes += areas->kinds[i].areas.items[k].size;
+		printf("%-20s %6zu areas %12llu bytes\n", areas->kinds[i].name,
+		       areas->kinds[i].areas.count, (unsigned long long)bytes);
+	}
+}
+
+static bool run_mode(struct run *run, int count, char **words)
+{
+	const char *mode = words[0];
+	uint64_t number = count > 1 ? strtoull(words[1], NULL, 0) : 0;
+	bool is_seeds = !strcmp(mode, "seeds");
+
+	if (count > 2 + is_seeds)
+		run->seconds = strtod(words[2 + is_seeds], NULL);
+	if (is_seeds && count > 2)
+		run_seeds(run, number, strtoull(words[2], NULL, 0));
+	else if (!strcmp(mode, "cuts") && number)
+		run_cuts(run, number);
+	else if (!strcmp(mode, "pages") && number)
+		run_pages(run, number);
+	else if (!strcmp(mode, "cases"))
+		run_cases(run, count > 1 ? words[1] : NULL);
+	else if (!strcmp(mode, "save") && count > 2)
+		save(run, words[1], words[2]);
+	else if (!strcmp(mode, "areas"))
+		print_areas(&run->areas);
+	else
+		return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = {.begin = now()};
+
+	if (argc < 4) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	signal(SIGALRM, on_alarm);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(print_round);
+	subject_load(&run.subject, argv[1], argv[2]);
+	areas_collect(&run.areas, &run.subject);
+	undamaged_round(&run);
+	if (!run_mode(&run, argc - 3, argv + 3)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	strcpy(round_text, "none: all are over");
+	printf("{\"rounds\": %lu, \"seconds\": %.1f, \"complete\": %lu, \"partial\": %lu, "
+	       "\"refused\": %lu, \"complaints\": %lu, \"slowest_seconds\": %.2f, "
+	       "\"sanitized\": %s}\n",
+	       run.rounds, now() - run.begin, run.outcomes[COMPLETE], run.outcomes[PARTIAL],
+	       run.outcomes[REFUSED], run.complaints, run.slowest,
+	       __sanitizer_set_death_callback ? "true" : "false");
+	fprintf(stderr, "slowest round: %s\n", run.slowest_text);
+	areas_free(&run.areas);
+	subject_free(&run.subject);
+	return run.complaints != 0;
+}
