@@ -191,9 +191,9 @@ void damage_by_seed(struct subject *subject, const struct areas *areas, struct r
 {
 	struct damager damager = {subject, areas, random, text, size};
 
-	for (unsigned left = 6; left; left--) {
+	/* Many in one round out of four: what comes of it depends on the first that matters. */
+	unsigned count = below(&damager, 4) ? 1 + (unsigned)below(&damager, 3)
+					    : 4 + (unsigned)below(&damager, 12);
+	while (count--)
 		damage_one(&damager);
-		if (below(&damager, 2))
-			break;
-	}
 }

@@ -5,7 +5,7 @@
 #include "areas.h"
 #include "random.h"
 
-/* One to six damages where they hurt. What was done is added to `text`. */
+/* One to fifteen damages where they hurt. What was done is added to `text`. */
 void damage_by_seed(struct subject *subject, const struct areas *areas, struct random *random,
 		    char *text, size_t size);
 

@@ -32,7 +32,14 @@ static const struct sw_core *core_of(struct sw_session *session)
 	return sw_session_target(session)->opened;
 }
 
-static void fence(struct sw_session *session)
+bool is_of_core(struct sw_session *session, const struct sw_region *region)
+{
+	const struct sw_core *core = core_of(session);
+
+	return region->bytes >= core->bytes && region->bytes < core->bytes + core->size;
+}
+
+void fence(struct sw_session *session)
 {
 	const struct sw_core *core = core_of(session);
 	const struct sw_memory *memory = &sw_session_target(session)->memory;
@@ -41,8 +48,7 @@ static void fence(struct sw_session *session)
 		return;
 	__asan_poison_memory_region(core->bytes, core->size);
 	for (size_t i = 0; i < memory->count; i++)
-		if (memory->regions[i].bytes >= core->bytes &&
-		    memory->regions[i].bytes < core->bytes + core->size)
+		if (is_of_core(session, &memory->regions[i]))
 			__asan_unpoison_memory_region(memory->regions[i].bytes,
 						      memory->regions[i].size);
 }

@@ -17,4 +17,9 @@ struct examination {
 
 void examine(struct subject *subject, const struct areas *areas, struct examination *examination);
 
+/* Makes what lies between the regions of an open core out of bounds for AddressSanitizer. */
+void fence(struct sw_session *session);
+/* Whether the core has the region, not the executable. */
+bool is_of_core(struct sw_session *session, const struct sw_region *region);
+
 #endif

@@ -18,7 +18,9 @@ static const char usage[] =
 	"       fuzz EXE CORE pages STRIDE [SECONDS]   every STRIDEth page of the core zeroed\n"
 	"       fuzz EXE CORE cases [NAME]             made by construction\n"
 	"       fuzz EXE CORE save SEED|CASE FOLDER    writes FOLDER/core and FOLDER/exe\n"
-	"       fuzz EXE CORE areas                    what stands where\n";
+	"       fuzz EXE CORE areas                    what stands where\n"
+	"       fuzz EXE CORE mistake KIND             makes one, which must be noticed:\n"
+	"           overrun leak undefined endless allocation\n";
 
 /* What the signal handler and the sanitizers' callback print. */
 static char round_text[TEXT];
@@ -35,7 +37,6 @@ static void print_round(void)
 
 extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 extern void __sanitizer_print_stack_trace(void) __attribute__((weak));
-extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 const char *__asan_default_options(void);
 /* A core of some tens of megabytes asks for no array of half a gigabyte. */
@@ -210,6 +211,47 @@ static void print_areas(const struct areas *areas)
 	}
 }
 
+/* ---- mistakes: does the driver notice? ---- */
+
+/* Reads the byte behind the core's first region. */
+static void overrun(struct run *run)
+{
+	struct sw_session_options options = {.core = run->subject.files[CORE].path,
+					     .exe = run->subject.files[EXE].path};
+	struct sw_session *session;
+	struct sw_work work;
+
+	sw_work_init(&work, 1);
+	if (sw_session_open(&options, &work, &session))
+		errx(2, "cannot open the core");
+	fence(session);
+	const struct sw_region *region = sw_session_target(session)->memory.regions;
+	while (!is_of_core(session, region))
+		region++;
+	volatile const uint8_t *bytes = region->bytes;
+	printf("%d\n", bytes[region->size]);
+}
+
+static void make_mistake(struct run *run, const char *kind)
+{
+	static void *volatile kept;
+	volatile int number = INT32_MAX;
+
+	snprintf(round_text, sizeof(round_text), "mistake %s", kind);
+	if (!strcmp(kind, "overrun"))
+		overrun(run);
+	else if (!strcmp(kind, "leak"))
+		kept = malloc(1000);
+	else if (!strcmp(kind, "undefined"))
+		number = number + 1;
+	else if (!strcmp(kind, "allocation"))
+		free(malloc((size_t)number << 8));
+	else
+		for (alarm(1);;)
+			;
+	kept = NULL;
+}
+
 static bool run_mode(struct run *run, int count, char **words)
 {
 	const char *mode = words[0];
@@ -228,6 +270,8 @@ static bool run_mode(struct run *run, int count, char **words)
 		run_cases(run, count > 1 ? words[1] : NULL);
 	else if (!strcmp(mode, "save") && count > 2)
 		save(run, words[1], words[2]);
+	else if (!strcmp(mode, "mistake") && count > 1)
+		make_mistake(run, words[1]);
 	else if (!strcmp(mode, "areas"))
 		print_areas(&run->areas);
 	else
