@@ -56,7 +56,12 @@ def spanwalk(*words: object, timeout: float = 300, status: int | None = 0) -> Re
     """Runs the program; `status` is what it must exit with (None: anything)."""
     command = [str(PROGRAM), *map(str, words)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if status is not None:
         assert done.returncode == status, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

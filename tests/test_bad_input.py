@@ -127,7 +127,9 @@ def test_process_that_is_gone() -> None:
 
 
 def test_max_memory(made: Any) -> None:
-    assert "--max-memory" in fails("leak-roots", made.core, "--exe", made.exe, "--max-memory", "64K")
+    assert "--max-memory" in fails(
+        "leak-roots", made.core, "--exe", made.exe, "--max-memory", "64K"
+    )
 
 
 def test_usage() -> None:

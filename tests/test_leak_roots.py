@@ -67,7 +67,9 @@ def test_shared_set(go: str) -> None:
     sets = leak_roots["tables"]["shared"]
     both = next(row for row in sets if sorted(row["roots"]) == ["main.leak", "main.shared"])
     # The program made the slice main.shared in the same step.
-    made_together = both["retained_bytes"] + rows_by_root(leak_roots)["main.shared"]["retained_bytes"]
+    made_together = (
+        both["retained_bytes"] + rows_by_root(leak_roots)["main.shared"]["retained_bytes"]
+    )
     truth = next(r for r in made.truth["roots"] if r["name"] == "main.leak+main.shared")
     assert made_together == pytest.approx(truth["retained_bytes"], rel=1e-3)
 
@@ -97,7 +99,9 @@ def test_gateway(go: str) -> None:
 
 @pytest.mark.parametrize("go", GO_VERSIONS)
 def test_repaired_gateway_is_clean(go: str) -> None:
-    made = CORES.make("gateway", go, args=["-requests", "3000", "-fixed"], name=f"gateway-fixed-go{go}")
+    made = CORES.make(
+        "gateway", go, args=["-requests", "3000", "-fixed"], name=f"gateway-fixed-go{go}"
+    )
     leak_roots = report("leak-roots", made.core, made.exe, "--fail-on", "P3")
     assert leak_roots["findings"] == []
     assert not set(LEAKS) & {

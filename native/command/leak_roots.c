@@ -339,7 +339,7 @@ static void add_summary(const struct view *view, const struct top_list *tops, ui
 	sw_report_summary(view->report, "roots", json_integer((json_int_t)tops->count));
 }
 
-static struct sw_error *show_roots(struct view *view)
+static struct sw_error *show_roots(const struct view *view)
 {
 	struct top_list tops;
 	uint64_t shared;
@@ -392,7 +392,7 @@ static struct sw_error *group_by_package(const struct view *view, struct package
 	return failed ? sw_error_memory() : NULL;
 }
 
-static struct sw_error *show_packages(struct view *view)
+static struct sw_error *show_packages(const struct view *view)
 {
 	struct packages packages = {0};
 	struct sw_dominators dominators = {0};
@@ -403,9 +403,10 @@ static struct sw_error *show_packages(struct view *view)
 		error = sw_dominators_build(&dominators, view->naming.graph, view->naming.heap,
 					    packages.group_of, work);
 	if (!error) {
-		view->dominators = &dominators;
-		view->titles = packages.titles;
-		error = show_roots(view);
+		struct view packaged = *view;
+		packaged.dominators = &dominators;
+		packaged.titles = packages.titles;
+		error = show_roots(&packaged);
 		sw_dominators_free(&dominators, view->naming.graph, work);
 	}
 	free_packages(&packages, view->naming.graph->root_count);
@@ -413,7 +414,7 @@ static struct sw_error *show_packages(struct view *view)
 }
 
 /* Every object that no other object dominates, by type: each byte counts once. */
-static struct sw_error *show_types(struct view *view)
+static struct sw_error *show_types(const struct view *view)
 {
 	struct sw_type_tally tally;
 	struct sw_error *error = sw_type_tally_init(&tally, &view->naming);

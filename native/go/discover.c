@@ -229,7 +229,8 @@ static struct sw_error *discover(struct sw_go *go)
 		error = sw_go_read_goroutines(go);
 	if (!error && sw_dwarf_damaged_units(go->dwarf))
 		sw_warn(go->warnings, true, "damaged_debug_information", NULL,
-			"%zu units of the debug information cannot be read whole; names and types of "
+			"%zu units of the debug information cannot be read whole; names and types "
+			"of "
 			"theirs are missing",
 			sw_dwarf_damaged_units(go->dwarf));
 	return error;

@@ -327,7 +327,7 @@ static void fill_map(struct sw_types *types, sw_type type)
 		uint8_t flags = bytes[OLD_MAP_FLAGS - OLD_MAP_KEY_SIZE];
 		layout.key_size = bytes[0];
 		layout.elem_size = bytes[OLD_MAP_VALUE_SIZE - OLD_MAP_KEY_SIZE];
-		layout.group_size = sw_load16(bytes + OLD_MAP_BUCKET_SIZE - OLD_MAP_KEY_SIZE);
+		layout.group_size = sw_load16(bytes + (OLD_MAP_BUCKET_SIZE - OLD_MAP_KEY_SIZE));
 		layout.is_key_indirect = flags & OLD_MAP_INDIRECT_KEY;
 		layout.is_elem_indirect = flags & OLD_MAP_INDIRECT_ELEM;
 	}

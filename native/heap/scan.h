@@ -111,14 +111,13 @@ SW_INLINE void sw_scan_begin(struct sw_scanner *scan, const struct sw_space *spa
 	uint64_t elemsize = span->elemsize;
 	struct sw_mask mask;
 
-	scan->bytes = span->bytes + index * elemsize;
 	scan->begin = scan->tile = scan->word = scan->first_bit = 0;
-	scan->end = elemsize - 7;
+	scan->end = 0;
 	scan->mask = NULL;
-	if (elemsize < 8 || !span->bytes) {
-		scan->end = 0;
+	if (elemsize < 8 || !span->bytes)
 		return;
-	}
+	scan->bytes = span->bytes + index * elemsize;
+	scan->end = elemsize - 7;
 	switch (span->scan) {
 	case SW_SCAN_BITMAP:
 		sw_scan_bitmap(scan, span, index);

@@ -12,7 +12,7 @@ static uint32_t hash(const char *name)
 {
 	uint32_t value = 2166136261u;
 
-	for (size_t i = 0; name[i] && i < HASHED_CHARACTERS; i++)
+	for (size_t i = 0; i < HASHED_CHARACTERS && name[i]; i++)
 		value = (value ^ (uint8_t)name[i]) * 16777619u;
 	return value;
 }

@@ -33,6 +33,7 @@ BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 COMMANDS = ("heap", "leak-roots")
 THREADS = (1, 2)
 SAMPLE_SECONDS = 0.001
+LIVE = "spanwalk heap --pid"
 GIB = 1 << 30
 
 # What the figures are held against, and at which size.
@@ -250,38 +251,39 @@ class StopWatch(threading.Thread):
             self.seconds += time.perf_counter() - since
 
 
-def stopped_seconds(pid: int, command: Sequence[str]) -> float:
-    """How long a process stands still for a command that attaches to it."""
+def stopped_seconds(pid: int, command: Sequence[str]) -> tuple[float, str]:
+    """How long a process stands still for a command that attaches to it; what that prints."""
     watch = StopWatch(pid)
     watch.start()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     watch.is_over.set()
     watch.join()
     if done.returncode:
-        raise SystemExit(f"bench: {' '.join(command)}\n{done.stderr.decode(errors='replace')}")
-    return watch.seconds
+        raise SystemExit(f"bench: {' '.join(command)}\n{done.stderr}")
+    return watch.seconds, done.stdout
 
 
 def measure_live(program: Path, pid: int, scratch: Path, runs: int) -> Live:
     resident = status_bytes(pid, "VmRSS")
     core = scratch / "gcore"
     gdb = ["gdb", "-q", "-nx", "-batch", "-iex", "set auto-load no"]
-    attach = [*gdb, "-p", str(pid), "-ex", "detach"]
-    sourced = [*gdb, "-iex", f"source {SCRIPT}", "-p", str(pid), "-ex", "detach"]
+    attach = ["-p", str(pid), "-ex", "detach"]
     heap = [str(program), "heap", "--pid", str(pid), "--json"]
     ways = {
-        "spanwalk heap --pid": heap,
         "gcore": [*gdb, "-p", str(pid), "-ex", f"gcore {core}"],
-        "gdb -p, detach": attach,
-        "gdb -p, detach, with spanwalk_gdb.py": sourced,
+        "gdb -p, detach": [*gdb, *attach],
+        "gdb -p, detach, with spanwalk_gdb.py": [*gdb, "-iex", f"source {SCRIPT}", *attach],
     }
-    stopped = {}
+    taken = [stopped_seconds(pid, heap) for _ in range(runs + 1)][1:]
+    stopped = {LIVE: median(seconds for seconds, _ in taken)}
+    reported = [json.loads(text)["target"]["stopped_seconds"] for _, text in taken]
     for way, command in ways.items():
         turns = 1 if way == "gcore" else runs
-        stopped[way] = median(stopped_seconds(pid, command) for _ in range(turns))
+        stopped[way] = median(stopped_seconds(pid, command)[0] for _ in range(turns))
         core.unlink(missing_ok=True)
-    text = subprocess.run(heap, stdout=subprocess.PIPE, check=True).stdout
-    return Live(resident, stopped, json.loads(text)["target"]["stopped_seconds"])
+    return Live(resident, stopped, median(reported))
 
 
 # ---- tables ----
@@ -344,7 +346,7 @@ def verdicts(sizes: Sequence[Size], live: Live | None) -> list[Verdict]:
     if len(sizes) > 1:
         rows += [growth(sizes, command) for command in COMMANDS]
     if live:
-        stop = live.stopped["spanwalk heap --pid"] / (live.resident_bytes / GIB)
+        stop = live.stopped[LIVE] / (live.resident_bytes / GIB)
         rows.append(Verdict("live: seconds stopped per GiB resident", stop, LIMIT_STOP))
     return rows
 
@@ -392,21 +394,22 @@ def command_rows(sizes: Sequence[Size], command: str) -> Iterator[tuple[str, lis
     yield f"{name}, bytes per object in anonymous memory", [f"{n:.1f}" for n in peaks]
 
 
-def stage_table(size: Size) -> str:
-    one, two = (size.runs["leak-roots", threads] for threads in THREADS)
-    head = ["stage", "CPU ms", "units", "wall ms", "two threads: wall ms", "CPU ms", "wall ratio"]
+def stage_table(sizes: Sequence[Size], judged: Size) -> str:
+    one, two = (judged.runs["leak-roots", threads] for threads in THREADS)
+    head = ["stage", *(f"{size.objects:,}: ns per object" for size in sizes)]
+    head += ["units", "wall ms", "two threads: wall ms", "ratio"]
     rows = []
     for name, stage in one.stages.items():
-        other = two.stages[name]
+        growing = [size.runs["leak-roots", 1].stage(name).cpu / size.objects for size in sizes]
+        wall = two.stage(name).wall
         rows.append(
             [
                 name,
-                milliseconds(stage.cpu),
-                f"{stage.cpu / size.unit:.2f}",
+                *(f"{seconds * 1e9:.1f}" for seconds in growing),
+                f"{stage.cpu / judged.unit:.2f}",
                 milliseconds(stage.wall),
-                milliseconds(other.wall),
-                milliseconds(other.cpu),
-                f"{other.wall / stage.wall:.2f}" if stage.wall > 0 else "",
+                milliseconds(wall),
+                f"{wall / stage.wall:.2f}" if stage.wall >= 0.005 else "",
             ]
         )
     return table(head, rows)
@@ -426,9 +429,29 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     return (
         f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"Linux {platform.release()}; Go {CORES.DEFAULT_GO}; load average before the run "
-        f"{os.getloadavg()[0]:.2f}."
+        f"Linux {platform.release()}; Go {CORES.DEFAULT_GO}."
     )
+
+
+class Others:
+    """What else ran on the machine meanwhile: it makes wall times worthless."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.before = self.now()
+
+    @staticmethod
+    def now() -> float:
+        """CPU seconds of everything but this process and its children."""
+        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        user, nice, system, _, _, irq, softirq, steal = map(int, words[:8])
+        ticks = user + nice + system + irq + softirq + steal
+        own = os.times()
+        return ticks / os.sysconf("SC_CLK_TCK") - sum(own[:4])
+
+    def text(self) -> str:
+        cores = (self.now() - self.before) / (time.monotonic() - self.began)
+        return f"Other programs had {max(cores, 0):.2f} cores busy meanwhile."
 
 
 def render(sizes: Sequence[Size], live: Live | None, where: str, runs: int) -> str:
@@ -439,8 +462,8 @@ def render(sizes: Sequence[Size], live: Live | None, where: str, runs: int) -> s
         table(["", "measured", "limit", ""], [v.row() for v in verdicts(sizes, live)]),
         "### By size\n",
         size_table(sizes),
-        f"### `leak-roots` by stage, at {judged.objects:,} objects\n",
-        stage_table(judged),
+        f"### `leak-roots` by stage; units and wall times at {judged.objects:,} objects\n",
+        stage_table(sizes, judged),
     ]
     if live:
         parts += ["### Live: how long the process stands still\n", live_table(live)]
@@ -482,7 +505,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    where = machine()
+    others = Others()
     sizes: list[Size] = []
     live: Live | None = None
     try:
@@ -494,7 +517,7 @@ def main() -> int:
     except CORES.BuildError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    text = render(sizes, live, where, options.runs)
+    text = render(sizes, live, f"{machine()} {others.text()}", options.runs)
     if options.write:
         write_between_marks(options.write, text)
         say(f"wrote {options.write}")

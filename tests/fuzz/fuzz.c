@@ -38,7 +38,7 @@ static void print_round(void)
 extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 extern void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 /* A core of some tens of megabytes asks for no array of half a gigabyte. */
 const char *__asan_default_options(void)
 {
@@ -46,10 +46,18 @@ const char *__asan_default_options(void)
 	       "detect_stack_use_after_return=0:quarantine_size_mb=16";
 }
 
-const char *__ubsan_default_options(void);
+__attribute__((visibility("default"))) const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void)
 {
-	return "print_stacktrace=1";
+	return "print_stacktrace=1:abort_on_error=1";
+}
+
+/* UBSan's end, and that of assert(). */
+static void on_abort(int number)
+{
+	(void)number;
+	print_round();
+	_exit(3);
 }
 
 static void on_alarm(int number)
@@ -234,22 +242,23 @@ static void overrun(struct run *run)
 
 static void make_mistake(struct run *run, const char *kind)
 {
-	static void *volatile kept;
 	volatile int number = INT32_MAX;
+	void *volatile lost;
 
 	snprintf(round_text, sizeof(round_text), "mistake %s", kind);
 	if (!strcmp(kind, "overrun"))
 		overrun(run);
 	else if (!strcmp(kind, "leak"))
-		kept = malloc(1000);
+		lost = malloc(1000);
 	else if (!strcmp(kind, "undefined"))
 		number = number + 1;
 	else if (!strcmp(kind, "allocation"))
-		free(malloc((size_t)number << 8));
+		free(lost = malloc((size_t)number << 8));
 	else
 		for (alarm(1);;)
 			;
-	kept = NULL;
+	lost = NULL;
+	(void)lost;
 }
 
 static bool run_mode(struct run *run, int count, char **words)
@@ -288,6 +297,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGALRM, on_alarm);
+	signal(SIGABRT, on_abort);
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(print_round);
 	subject_load(&run.subject, argv[1], argv[2]);

@@ -98,8 +98,12 @@ def campaign(seconds: float, first: int) -> int:
             failures += attempt(subject, words)
         left = share - (time.monotonic() - begin)
         half = 1 << 32
-        jobs = [Job(subject, "seeds", first + n * half, half, left) for n in range(os.cpu_count() or 1)]
-        failures += sum(report(subject, ["seeds", first + n * half], job) for n, job in enumerate(jobs))
+        jobs = [
+            Job(subject, "seeds", first + n * half, half, left) for n in range(os.cpu_count() or 1)
+        ]
+        failures += sum(
+            report(subject, ["seeds", first + n * half], job) for n, job in enumerate(jobs)
+        )
     return failures
 
 

@@ -45,13 +45,18 @@ def module() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def made() -> Any:
-    return CORES.make("gateway", NEWEST, args=["-requests", "300"], name=f"gateway-small-go{NEWEST}")
+    return CORES.make(
+        "gateway", NEWEST, args=["-requests", "300"], name=f"gateway-small-go{NEWEST}"
+    )
 
 
 def script_for(type_name: str, *target: object) -> list[list[str]]:
     """The script with the name of a type, and the address of an object of it."""
     found = spanwalk("find", *target, type_name, "--json", "--limit", 1).report
-    names = {"TYPE": type_name.replace("a", "?"), "OBJECT": found["tables"]["objects"][0]["address"]}
+    names = {
+        "TYPE": type_name.replace("a", "?"),
+        "OBJECT": found["tables"]["objects"][0]["address"],
+    }
     return [[names.get(word, word) for word in words] for words in SCRIPT]
 
 
@@ -59,7 +64,9 @@ def by_program(script: list[list[str]], *target: object) -> list[str]:
     return [spanwalk(words[0], *target, *words[1:]).stdout for words in script]
 
 
-def by_gdb(script: list[list[str]], arguments: list[str], directory: Path, prefix: str = "") -> list[str]:
+def by_gdb(
+    script: list[list[str]], arguments: list[str], directory: Path, prefix: str = ""
+) -> list[str]:
     outputs = [directory / f"gdb-{number}" for number in range(len(script))]
     lines = ["set pagination off", f"source {ROOT / 'gdb' / 'spanwalk_gdb.py'}"]
     for words, output in zip(script, outputs, strict=True):

@@ -622,8 +622,7 @@ static void test_objects(void **state)
 	assert_null(sw_heap_mark(&heap, &world.work));
 	sw_heap_number(&heap);
 	assert_int_equal(heap.object_count, 6);
-	assert_null(sw_typing_build(&typing, world.types, &world.go, &heap,
-				    world.go.work));
+	assert_null(sw_typing_build(&typing, world.types, &world.go, &heap, world.go.work));
 
 	assert_string_equal(type_name(&world, &heap, &typing, base), "[]main.holder");
 	assert_string_equal(type_name(&world, &heap, &typing, base + 8192), "main.session");
