@@ -235,6 +235,16 @@ static size_t rows_to_show(const struct view *view, const struct top_list *tops)
 	return count;
 }
 
+static const char *columns(const struct view *view)
+{
+	bool has_paths = sw_arguments_number(view->arguments, "paths");
+	if (view->titles)
+		return has_paths ? "retained_bytes share_fraction root holds expression largest"
+				 : "retained_bytes share_fraction root holds expression";
+	return has_paths ? "retained_bytes share_fraction kind holds expression largest"
+			 : "retained_bytes share_fraction kind holds expression";
+}
+
 static struct sw_error *add_rows(const struct view *view, const struct top_list *tops)
 {
 	size_t count = rows_to_show(view, tops), told = first_told(view, tops);
@@ -246,8 +256,7 @@ static struct sw_error *add_rows(const struct view *view, const struct top_list 
 		suspects[i].top = tops->nodes[i];
 	struct sw_error *error = sw_suspects_find(suspects, count, &view->naming, view->dominators);
 
-	sw_report_table(view->report, "roots",
-			"retained_bytes share_fraction kind holds expression");
+	sw_report_table(view->report, "roots", columns(view));
 	for (size_t i = 0; !error && i < count; i++)
 		error = add_row(view, &suspects[i], i == told);
 	if (!error && told < count && suspects[told].accumulation.objects)

@@ -436,6 +436,40 @@ static void marks(void **state)
 	assert_int_equal(work.used_memory, 0);
 }
 
+/* Words behind the limit, in a tail or between spans hit nothing, from roots and from objects. */
+static void marks_within_limits(void **state)
+{
+	uint64_t words[2] = {BASE + 0x2000 + 3 * 48, BASE + 0x2000 + 170 * 48};
+	struct sw_work work = workers(1);
+	struct sw_heap heap;
+	struct sw_span spans[] = {
+		span_at(BASE, words, 1, 16, SW_SCAN_ALL),
+		span_at(BASE + 0x2000, NULL, 170, 48, SW_SCAN_NONE),
+	};
+	(void)state;
+	spans[1].limit = 3 * 48; /* slots from the third on are not in use yet */
+	ok(sw_heap_init(&heap, &work, spans, 2));
+	add_word(&heap, BASE, 0);
+	add_word(&heap, BASE + 0x2000 + 2 * 48 + 47, 0);
+	add_word(&heap, BASE + 0x2000 + 4 * 48, 0);
+	add_word(&heap, BASE + 16, 0);
+	ok(sw_heap_mark(&heap, &work));
+	sw_heap_number(&heap);
+	assert_int_equal(heap.object_count, 2);
+	assert_true(sw_heap_is_marked(&heap, 0));
+	assert_true(sw_heap_is_marked(&heap, 64 + 2));
+	sw_heap_free(&heap, &work);
+
+	spans[1].limit = 8192; /* whole, with a tail of 32 bytes */
+	ok(sw_heap_init(&heap, &work, spans, 2));
+	add_word(&heap, BASE, 0);
+	ok(sw_heap_mark(&heap, &work));
+	sw_heap_number(&heap);
+	assert_int_equal(heap.object_count, 2);
+	assert_true(sw_heap_is_marked(&heap, 64 + 3));
+	sw_heap_free(&heap, &work);
+}
+
 struct large {
 	uint64_t *bytes;
 	struct sw_span spans[3];
@@ -580,6 +614,7 @@ int main(void)
 		cmocka_unit_test(damaged_masks),
 		cmocka_unit_test(marks),
 		cmocka_unit_test(marks_in_parallel),
+		cmocka_unit_test(marks_within_limits),
 		cmocka_unit_test(stops),
 		cmocka_unit_test(mark_memory),
 	};
