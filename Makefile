@@ -62,7 +62,8 @@ $(BUILD)/tests/%: tests/native/%.c $(LIBRARY)
 
 # Damages cores and analyses them, tests/fuzz.
 $(BUILD)/fuzz: $(wildcard tests/fuzz/*.[ch]) $(LIBRARY)
-	$(CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(LDFLAGS) $(filter %.c %.a,$^) $(LDLIBS) -o $@
+	$(CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(LDFLAGS) -Wl,--wrap=sw_memory_view \
+		$(filter %.c %.a,$^) $(LDLIBS) -o $@
 
 native-tests: $(TESTS)
 	@set -e; for test in $(TESTS); do echo "== $$test"; $$test; done

@@ -40,6 +40,37 @@ static int compare(const void *a, const void *b, void *context)
 	return order ? order : (x->largest > y->largest) - (x->largest < y->largest);
 }
 
+static int compare_names(const void *a, const void *b, void *context)
+{
+	const struct sw_type_row *x = a, *y = b;
+	int order = strcmp(sw_naming_type_name(context, x->type),
+			   sw_naming_type_name(context, y->type));
+	return order ? order : (x->type > y->type) - (x->type < y->type);
+}
+
+/* One row for each name: the bytes of strings and a string in an interface are both "string". */
+static void merge_names(struct sw_type_tally *tally, const struct sw_naming *naming)
+{
+	size_t kept = 0;
+	qsort_r(tally->rows, tally->count, sizeof(*tally->rows), compare_names, (void *)naming);
+	for (size_t i = 0; i < tally->count; i++) {
+		const struct sw_type_row *row = &tally->rows[i];
+		struct sw_type_row *last = kept ? &tally->rows[kept - 1] : NULL;
+		if (!last || strcmp(sw_naming_type_name(naming, last->type),
+				    sw_naming_type_name(naming, row->type)) != 0) {
+			tally->rows[kept++] = *row;
+			continue;
+		}
+		last->objects += row->objects;
+		last->bytes += row->bytes;
+		if (row->largest_bytes > last->largest_bytes) {
+			last->largest = row->largest;
+			last->largest_bytes = row->largest_bytes;
+		}
+	}
+	tally->count = kept;
+}
+
 void sw_type_tally_sort(struct sw_type_tally *tally, const struct sw_naming *naming)
 {
 	size_t kept = 0;
@@ -47,7 +78,8 @@ void sw_type_tally_sort(struct sw_type_tally *tally, const struct sw_naming *nam
 		if (tally->rows[i].objects)
 			tally->rows[kept++] = tally->rows[i];
 	tally->count = kept;
-	qsort_r(tally->rows, kept, sizeof(*tally->rows), compare, (void *)naming);
+	merge_names(tally, naming);
+	qsort_r(tally->rows, tally->count, sizeof(*tally->rows), compare, (void *)naming);
 }
 
 void sw_type_tally_report(const struct sw_type_tally *tally, const struct sw_naming *naming,

@@ -21,7 +21,7 @@ struct sw_error *sw_type_tally_init(struct sw_type_tally *tally, const struct sw
 void sw_type_tally_free(struct sw_type_tally *tally);
 void sw_type_tally_add(struct sw_type_tally *tally, const struct sw_naming *naming,
 		       sw_object object, uint64_t bytes);
-/* Drops empty rows; sorts by bytes, then by name. */
+/* Drops empty rows, makes one of rows with the same name; sorts by bytes, then by name. */
 void sw_type_tally_sort(struct sw_type_tally *tally, const struct sw_naming *naming);
 /* Rows {type objects bytes fraction} of a table, at most `limit`. `whole` in bytes. */
 void sw_type_tally_report(const struct sw_type_tally *tally, const struct sw_naming *naming,

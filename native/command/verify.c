@@ -62,18 +62,22 @@ static void add_sentence(struct sw_report *report, const struct sw_go_oracle *or
 {
 	char count[32], other[32];
 	uint64_t unexplained = oracle->only_replay[0].objects + oracle->only_runtime[0].objects;
+	uint64_t explained = objects(oracle->only_replay, 1) + objects(oracle->only_runtime, 1);
 
 	if (!oracle->is_comparable)
 		sw_report_sentence(report, "Not comparable: the target was in the middle of a "
 					   "collection, its mark bits are partial.");
+	else if (oracle->is_exact && !explained)
+		sw_report_sentence(report,
+				   "Exact: the %s objects found live are those the runtime's last "
+				   "collection marked.",
+				   sw_text_count(oracle->replay_objects, count));
 	else if (oracle->is_exact)
 		sw_report_sentence(report,
 				   "Exact: the %s objects found live are those the runtime's last "
 				   "collection marked, but for %s that are explained.",
 				   sw_text_count(oracle->replay_objects, count),
-				   sw_text_count(objects(oracle->only_replay, 1) +
-							 objects(oracle->only_runtime, 1),
-						 other));
+				   sw_text_count(explained, other));
 	else
 		sw_report_sentence(
 			report,

@@ -1,4 +1,5 @@
 #include "examine.h"
+#include "views.h"
 
 #include "command/command.h"
 #include "target/core.h"
@@ -205,9 +206,11 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 		return;
 	}
 	fence(session);
+	views_begin();
 	run_all(session, areas, examination);
 	unfence(session);
 	sw_session_close(session);
+	views_end();
 	if (work.used_memory)
 		complain(examination, "%llu bytes of large arrays are still counted",
 			 (unsigned long long)work.used_memory);

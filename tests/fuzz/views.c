@@ -1,0 +1,52 @@
+#include "views.h"
+
+#include "base/vector.h"
+#include "target/memory.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+enum { LARGEST = 4 << 20 }; /* bytes; what is larger is left in place */
+
+SW_VECTOR(uint8_t *, copies);
+
+/* The linker puts these two between (--wrap=sw_memory_view); the first is the one of native/. */
+const uint8_t *__real_sw_memory_view(const struct sw_memory *memory, sw_addr addr, uint64_t size);
+const uint8_t *__wrap_sw_memory_view(const struct sw_memory *memory, sw_addr addr, uint64_t size);
+
+static struct copies copies;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_on;
+
+const uint8_t *__wrap_sw_memory_view(const struct sw_memory *memory, sw_addr addr, uint64_t size)
+{
+	const uint8_t *bytes = __real_sw_memory_view(memory, addr, size);
+
+	if (!bytes || !is_on || size > LARGEST)
+		return bytes;
+	uint8_t *copy = malloc(size);
+	if (!copy)
+		return bytes;
+	memcpy(copy, bytes, size);
+	pthread_mutex_lock(&lock);
+	struct sw_error *error = copies_add(&copies, copy);
+	pthread_mutex_unlock(&lock);
+	if (!error)
+		return copy;
+	sw_error_free(error);
+	free(copy);
+	return bytes;
+}
+
+void views_begin(void)
+{
+	is_on = true;
+}
+
+void views_end(void)
+{
+	is_on = false;
+	for (size_t i = 0; i < copies.count; i++)
+		free(copies.items[i]);
+	copies_free(&copies);
+}
