@@ -8,6 +8,7 @@ enum {
 		512,	    /* runtime/mbitmap.go minSizeForMallocHeader: up to here no header */
 	INLINE_MARKS = 128, /* runtime/mgcmark_greenteagc.go spanInlineMarkBits */
 	INLINE_MARKS_OFFSET = 64, /* of its marks[63] */
+	INLINE_MARKS_BITS = 63 * 8,
 };
 
 /* ---- reading ---- */
@@ -70,7 +71,8 @@ static bool has_inline_marks(const struct sw_go *go, const struct sw_go_span *sp
 	sw_offset offset = go->layout.heapArena.pageUseSpanInlineMarkBits;
 	uint64_t page = span->base >> SW_PAGE_SHIFT & ((1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT)) - 1);
 	uint8_t bits;
-	if (offset == SW_ABSENT || span->elemsize > MIN_SIZE_FOR_HEADER)
+	if (offset == SW_ABSENT || span->elemsize > MIN_SIZE_FOR_HEADER || span->npages != 1 ||
+	    span->nelems > INLINE_MARKS_BITS)
 		return false;
 	sw_addr arena = find_arena(go, span->base);
 	return arena && sw_memory_u8(go->memory, arena + offset + page / 8, &bits) &&

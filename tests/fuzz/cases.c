@@ -293,6 +293,30 @@ static void inline_marks_everywhere(struct subject *subject, const struct areas 
 			subject_poke(subject, arena->addr, bits, sizeof(bits));
 }
 
+/* The next sweep has not begun: the mark bits count. */
+static void spans_unswept(struct subject *subject, const struct areas *areas)
+{
+	sw_addr at = areas->globals.mheap_ + areas->layout.mheap.sweepgen;
+	uint32_t generation = (uint32_t)subject_peek(subject, at) + 2;
+
+	subject_poke(subject, at, &generation, sizeof(generation));
+}
+
+static void inline_marks_unswept(struct subject *subject, const struct areas *areas)
+{
+	inline_marks_everywhere(subject, areas);
+	spans_unswept(subject, areas);
+}
+
+/* One past what mheap_ says: being swept. */
+static void spans_being_swept(struct subject *subject, const struct areas *areas)
+{
+	sw_addr at = areas->globals.mheap_ + areas->layout.mheap.sweepgen;
+	uint32_t generation = (uint32_t)subject_peek(subject, at) + 1;
+
+	subject_poke(subject, at, &generation, sizeof(generation));
+}
+
 static void collecting(struct subject *subject, const struct areas *areas)
 {
 	uint32_t phase = 1;
@@ -724,6 +748,9 @@ const struct damage_case damage_cases[] = {
 	CASE(span_pointers_everywhere),
 	CASE(span_bits_at_the_end),
 	CASE(inline_marks_everywhere),
+	CASE(spans_unswept),
+	CASE(inline_marks_unswept),
+	CASE(spans_being_swept),
 	CASE(collecting),
 	CASE(phase_wild),
 	CASE(special_self),

@@ -445,10 +445,12 @@ static void marks_within_limits(void **state)
 	struct sw_span spans[] = {
 		span_at(BASE, words, 1, 16, SW_SCAN_ALL),
 		span_at(BASE + 0x2000, NULL, 170, 48, SW_SCAN_NONE),
+		/* Behind it, so that no range of all addresses hides the limit. */
+		span_at(BASE + 0x8000, NULL, 1, 64, SW_SCAN_NONE),
 	};
 	(void)state;
 	spans[1].limit = 3 * 48; /* slots from the third on are not in use yet */
-	ok(sw_heap_init(&heap, &work, spans, 2));
+	ok(sw_heap_init(&heap, &work, spans, 3));
 	add_word(&heap, BASE, 0);
 	add_word(&heap, BASE + 0x2000 + 2 * 48 + 47, 0);
 	add_word(&heap, BASE + 0x2000 + 4 * 48, 0);
@@ -461,7 +463,7 @@ static void marks_within_limits(void **state)
 	sw_heap_free(&heap, &work);
 
 	spans[1].limit = 8192; /* whole, with a tail of 32 bytes */
-	ok(sw_heap_init(&heap, &work, spans, 2));
+	ok(sw_heap_init(&heap, &work, spans, 3));
 	add_word(&heap, BASE, 0);
 	ok(sw_heap_mark(&heap, &work));
 	sw_heap_number(&heap);
