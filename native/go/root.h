@@ -1,5 +1,6 @@
-/* Private to the files that collect roots: root.c (globals, tiny blocks), special.c (finalizers,
- * cleanups, weak pointers and their queues), root_stack.c (goroutines). */
+/* Private to the files that collect roots: root.c (all, in their order), root_collector.c (how one
+ * is added), root_global.c (variables, tiny blocks), root_stack.c (goroutines), special.c
+ * (finalizers, cleanups, weak pointers and their queues). */
 #ifndef SW_GO_ROOT_H
 #define SW_GO_ROOT_H
 
@@ -25,6 +26,8 @@ struct sw_error *sw_roots_group(struct sw_root_collector *collector, uint32_t *g
 /* asprintf; NULL without memory. */
 char *sw_roots_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector);
+struct sw_error *sw_roots_add_tiny_blocks(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_queues(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector);
 

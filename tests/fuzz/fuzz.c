@@ -126,11 +126,25 @@ static void undamaged_round(struct run *run)
 
 /* ---- modes ---- */
 
+/* One of the cases, for random damage to build on. */
+static void apply_any_case(struct run *run, struct random *random)
+{
+	size_t count = 0, length = strlen(round_text);
+
+	while (damage_cases[count].name)
+		count++;
+	const struct damage_case *any = &damage_cases[random_below(random, count)];
+	any->apply(&run->subject, &run->areas);
+	snprintf(round_text + length, sizeof(round_text) - length, " %s", any->name);
+}
+
 static void damage(struct run *run, uint64_t seed, struct examination *examination)
 {
 	struct random random = {seed};
 
 	snprintf(round_text, sizeof(round_text), "seed %llu:", (unsigned long long)seed);
+	if (!random_below(&random, 4))
+		apply_any_case(run, &random);
 	damage_by_seed(&run->subject, &run->areas, &random, round_text, sizeof(round_text));
 	examination->workers = 1 + (unsigned)random_below(&random, 2);
 	if (!random_below(&random, 16))

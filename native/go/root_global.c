@@ -1,0 +1,230 @@
+/* Variables of data and bss, by name, and the tiny blocks of the Ps. */
+#include "go/root.h"
+
+#include <inttypes.h>
+
+/* ---- globals ---- */
+
+/* Packages that are the runtime itself: what they hold stands in a row of its own. */
+static bool is_runtime_name(const char *name)
+{
+	static const char *const prefixes[] = {"runtime.", "internal/runtime/",
+					       "runtime/internal/"};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+/* What stands at an address of data or bss. */
+struct variable {
+	sw_addr start, end;
+	const char *name; /* NULL: nothing tells */
+	sw_dwarf_type type;
+};
+
+/* Walks the words of a section in rising order, the variables beside them. */
+struct sweep {
+	struct sw_root_collector *collector;
+	const struct sw_dwarf_global *globals;
+	size_t count, next;
+	const char *section;
+	sw_addr section_start;
+	struct variable variable;
+	uint32_t root; /* of the variable, SW_NO_ROOT until it holds a pointer */
+};
+
+/* A symbol, or the nameless gap up to the next variable. */
+static void describe_by_symbol(struct sweep *sweep, sw_addr at, sw_addr end)
+{
+	uint64_t offset = 0, size = 0;
+	sw_addr start;
+	const char *name = sw_image_symbol_at(sweep->collector->go->image, at, &offset);
+	sweep->variable = (struct variable){.start = at, .end = at + 8};
+	if (!name)
+		return;
+	sweep->variable = (struct variable){at - offset, end, name, 0};
+	if (sw_image_symbol(sweep->collector->go->image, name, &start, &size) &&
+	    start == at - offset && size > offset)
+		sweep->variable.end = start + size;
+}
+
+static uint64_t type_size(const struct sw_go *go, sw_dwarf_type type)
+{
+	struct sw_dwarf_type_info info;
+	struct sw_error *error = sw_dwarf_type_info(go->dwarf, type, &info);
+	if (error) {
+		sw_error_free(error);
+		return 0;
+	}
+	sw_dwarf_type_info_free(&info);
+	return info.size;
+}
+
+/* Sets sweep->variable to what holds the word at `at`: the first of the globals at the nearest
+ * address below that reaches so far, else a symbol. */
+static void find_variable(struct sweep *sweep, sw_addr at, sw_addr section_end)
+{
+	const struct sw_dwarf_global *globals = sweep->globals;
+	while (sweep->next < sweep->count && globals[sweep->next].addr <= at)
+		sweep->next++;
+	sweep->root = SW_NO_ROOT;
+
+	size_t first = sweep->next;
+	while (first && globals[first - 1].addr == globals[sweep->next - 1].addr)
+		first--;
+	for (size_t i = first; i < sweep->next; i++) {
+		uint64_t size = type_size(sweep->collector->go, globals[i].type);
+		if (at - globals[i].addr < size) {
+			sweep->variable = (struct variable){globals[i].addr, globals[i].addr + size,
+							    globals[i].name, globals[i].type};
+			return;
+		}
+	}
+	describe_by_symbol(sweep, at,
+			   sweep->next < sweep->count ? globals[sweep->next].addr : section_end);
+}
+
+static struct sw_error *add_variable(struct sweep *sweep)
+{
+	struct sw_root_collector *collector = sweep->collector;
+	const struct variable *variable = &sweep->variable;
+	uint32_t group = SW_NO_ROOT;
+	char *name = variable->name ? strdup(variable->name)
+				    : sw_roots_name("%s+0x%" PRIx64, sweep->section,
+						    variable->start - sweep->section_start);
+	if (name && is_runtime_name(name)) {
+		struct sw_error *error = sw_roots_group(collector, &collector->runtime,
+							SW_GO_ROOT_RUNTIME, "Go runtime");
+		if (error) {
+			free(name);
+			return error;
+		}
+		group = collector->runtime;
+	}
+	struct sw_go_root root = {
+		.kind = SW_GO_ROOT_GLOBAL,
+		.name = name,
+		.address = variable->start,
+		.size = variable->end - variable->start,
+		.type = variable->type,
+	};
+	return sw_roots_add_root(collector, root, group, &sweep->root);
+}
+
+static struct sw_error *add_global_word(struct sweep *sweep, sw_addr at, sw_addr pointer,
+					sw_addr section_end)
+{
+	if (sw_heap_slot(sweep->collector->heap, pointer) == SW_NO_SLOT)
+		return NULL;
+	if (at < sweep->variable.start || at >= sweep->variable.end)
+		find_variable(sweep, at, section_end);
+	struct sw_error *error = sweep->root == SW_NO_ROOT ? add_variable(sweep) : NULL;
+	return error ? error : sw_roots_add_word(sweep->collector, sweep->root, at, pointer);
+}
+
+/* data or bss of a module: the words that the mask names, 64 at a time. */
+static struct sw_error *add_section(struct sw_root_collector *collector, const char *name,
+				    sw_addr start, sw_addr end, sw_addr mask, uint64_t bits)
+{
+	const struct sw_go *go = collector->go;
+	struct sweep sweep = {.collector = collector,
+			      .globals = collector->globals,
+			      .count = collector->global_count,
+			      .section = name,
+			      .section_start = start,
+			      .root = SW_NO_ROOT};
+	struct sw_error *error = NULL;
+	uint64_t pointer;
+
+	if (bits > (end - start) / 8)
+		bits = (end - start) / 8;
+	const uint8_t *mask_bytes = sw_memory_view(go->memory, mask, (bits + 7) / 8);
+	if (!mask_bytes && bits) {
+		sw_warn(go->warnings, true, "missing_mask", NULL,
+			"the pointer mask of the %s section at 0x%" PRIx64
+			" is not in the target; its "
+			"globals hold nothing here",
+			name, start);
+		return NULL;
+	}
+	for (uint64_t i = 0; !error && i < bits; i++) {
+		if (!(mask_bytes[i / 8] >> (i % 8) & 1))
+			continue;
+		if (!sw_memory_u64(go->memory, start + 8 * i, &pointer)) {
+			sw_warn(go->warnings, true, "missing_globals", "was the core cut short?",
+				"the %s section is not whole in the target; words from 0x%" PRIx64
+				" on are missing",
+				name, start + 8 * i);
+			i |= 511; /* the next page */
+			continue;
+		}
+		if (pointer)
+			error = add_global_word(&sweep, start + 8 * i, pointer, end);
+	}
+	return error;
+}
+
+struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector)
+{
+	struct sw_go *go = collector->go;
+	struct sw_error *error = NULL;
+
+	if (go->dwarf)
+		error = sw_dwarf_globals(go->dwarf, &collector->globals, &collector->global_count);
+	for (size_t i = 0; !error && i < go->modules.count; i++) {
+		const struct sw_go_module *module = &go->modules.items[i];
+		error = add_section(collector, "data", module->data, module->edata,
+				    module->gcdatamask, module->gcdata_bits);
+		if (!error)
+			error = add_section(collector, "bss", module->bss, module->ebss,
+					    module->gcbssmask, module->gcbss_bits);
+	}
+	return error;
+}
+
+/* ---- tiny blocks ---- */
+
+static struct sw_error *add_tiny_block(struct sw_root_collector *collector, uint64_t number,
+				       sw_addr p)
+{
+	const struct sw_go *go = collector->go;
+	sw_addr mcache, tiny;
+	uint32_t root;
+
+	if (!sw_memory_u64(go->memory, p + go->layout.p.mcache, &mcache) || !mcache ||
+	    !sw_memory_u64(go->memory, mcache + go->layout.mcache.tiny, &tiny) || !tiny ||
+	    sw_heap_slot(collector->heap, tiny) == SW_NO_SLOT)
+		return NULL;
+	struct sw_error *error =
+		sw_roots_group(collector, &collector->runtime, SW_GO_ROOT_RUNTIME, "Go runtime");
+	if (!error)
+		error = sw_roots_add_root(
+			collector,
+			(struct sw_go_root){
+				.kind = SW_GO_ROOT_TINY,
+				.name = sw_roots_name("tiny block of P %" PRIu64, number),
+				.address = mcache + go->layout.mcache.tiny,
+				.size = 8},
+			collector->runtime, &root);
+	return error ? error
+		     : sw_roots_add_word(collector, root, mcache + go->layout.mcache.tiny, tiny);
+}
+
+struct sw_error *sw_roots_add_tiny_blocks(struct sw_root_collector *collector)
+{
+	const struct sw_go *go = collector->go;
+	sw_addr list, p;
+	uint64_t count;
+	struct sw_error *error = NULL;
+
+	if (!sw_memory_u64(go->memory, go->globals.allp, &list) ||
+	    !sw_memory_u64(go->memory, go->globals.allp + 8, &count) || count > 1 << 16) {
+		sw_warn(go->warnings, true, "damaged_allp", NULL, "runtime.allp is damaged");
+		return NULL;
+	}
+	for (uint64_t i = 0; !error && i < count; i++)
+		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p)
+			error = add_tiny_block(collector, i, p);
+	return error;
+}
