@@ -9,6 +9,7 @@
 CC ?= cc
 PYTHON ?= python3
 BUILD ?= build
+comma := ,
 # Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
 ROOMS ?= base target report image heap go . command
 SANITIZE ?=
@@ -60,9 +61,10 @@ $(BUILD)/tests/%: tests/native/%.c $(LIBRARY)
 	$(CC) $(CPPFLAGS) -Itests/native $(CFLAGS) $(LDFLAGS) -MMD -MP $(filter %.c %.a,$^) \
 		$(LDLIBS) -lcmocka -o $@
 
-# Damages cores and analyses them, tests/fuzz.
+# Damages cores and analyses them, tests/fuzz; views.c says what is wrapped.
+FUZZ_WRAP := $(addprefix -Wl$(comma)--wrap=,sw_memory_view malloc calloc realloc reallocarray strdup)
 $(BUILD)/fuzz: $(wildcard tests/fuzz/*.[ch]) $(LIBRARY)
-	$(CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(LDFLAGS) -Wl,--wrap=sw_memory_view \
+	$(CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(LDFLAGS) $(FUZZ_WRAP) \
 		$(filter %.c %.a,$^) $(LDLIBS) -o $@
 
 native-tests: $(TESTS)

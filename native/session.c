@@ -144,6 +144,21 @@ struct sw_image *sw_session_image(struct sw_session *session)
 
 /* ---- parts ---- */
 
+/* A target that is not whole is the likely cause of an error that has no hint of its own. */
+static struct sw_error *explain(struct sw_error *error, const struct sw_target *target)
+{
+	if (!error || error->hint || error->code != SW_ERR_DAMAGED)
+		return error;
+	for (size_t i = 0; i < target->warnings.count; i++) {
+		const struct sw_warning *warning = &target->warnings.items[i];
+		if (warning->incomplete)
+			return sw_error_hint(error, "%s; %s", warning->message,
+					     warning->hint ? warning->hint : "take another core");
+	}
+	return sw_error_hint(error, "the target is damaged, or the executable is not the one that "
+				    "runs in it");
+}
+
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
 {
 	struct sw_error *error = NULL;
@@ -154,7 +169,7 @@ struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
 		sw_work_stage(session->work, NULL);
 	}
 	*out = session->go;
-	return error;
+	return explain(error, session->target);
 }
 
 /* What marking could not read. */

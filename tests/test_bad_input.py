@@ -59,15 +59,10 @@ def test_wrong_executable(made: Any) -> None:
     assert "build" in fails("heap", made.core, "--exe", other)
 
 
-def test_missing_executable(made: Any, tmp_path: Path) -> None:
-    core = tmp_path / "core"
-    core.symlink_to(made.core)
-    hidden = made.exe.with_suffix(".hidden")
-    made.exe.rename(hidden)
-    try:
-        assert "--exe" in fails("heap", core)
-    finally:
-        hidden.rename(made.exe)
+def test_missing_executable(tmp_path: Path) -> None:
+    made = CORES.make("lists", NEWEST, out=tmp_path)
+    made.exe.unlink()
+    assert "--exe" in fails("heap", made.core)
 
 
 @pytest.mark.parametrize("word,offset", [("32-bit", 4), ("endian", 5)])
@@ -93,14 +88,51 @@ def test_cut_zst(made: Any, tmp_path: Path) -> None:
         assert result.report["summary"]["live_objects"] < whole["summary"]["live_objects"]
 
 
-def test_truncated_core(made: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("percent", [1, 50, 75, 99])
+def test_truncated_core(made: Any, tmp_path: Path, percent: int) -> None:
+    """What is left is analysed; when that is nothing, the hint says that the core is cut."""
     core = tmp_path / "core"
     shutil.copy(made.core, core)
-    os.truncate(core, made.core.stat().st_size * 3 // 4)
+    os.truncate(core, made.core.stat().st_size * percent // 100)
     result = spanwalk("heap", core, "--exe", made.exe, "--json", status=None)
     assert result.status in (3, 4)
     if result.status == 4:
         assert "truncated_core" in {w["code"] for w in result.report["warnings"]}
+    else:
+        assert "cut" in fails("heap", core, "--exe", made.exe)
+
+
+@pytest.mark.parametrize(
+    ("magic", "hint"),
+    [
+        (b"\x1f\x8b", "gunzip"),
+        (b"\xfd7zXZ\0", "xz -d"),
+        (b"\x28\xb5\x2f\xfd", "cut"),
+        (b"\x7fELF", "cut"),
+        (b"MDMP", "ELF cores"),
+    ],
+)
+def test_other_formats(tmp_path: Path, magic: bytes, hint: str) -> None:
+    file = tmp_path / "core"
+    file.write_bytes(magic + b"\2\1" + bytes(30))
+    assert hint in fails("heap", file)
+
+
+def test_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for file in (tmp_path / "fifo", "/dev/null", "/dev/zero"):
+        assert "regular file" in fails("heap", file)
+
+
+def test_executable_that_is_none(made: Any, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("#!/bin/sh\n")
+    for exe in (text, tmp_path, "/dev/null", "/nonexistent"):
+        fails("heap", made.core, "--exe", exe)
+    cut = tmp_path / "cut"
+    cut.write_bytes(made.exe.read_bytes()[:100_000])
+    result = spanwalk("heap", made.core, "--exe", cut, status=None)
+    assert result.status in (3, 4), result.stderr
 
 
 def test_unreadable_file_and_process(made: Any, tmp_path: Path) -> None:

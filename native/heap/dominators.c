@@ -47,21 +47,12 @@ static struct sw_error *check_groups(const struct sw_graph *graph, const uint32_
 	return NULL;
 }
 
-static struct sw_error *copy_parents(void *context, unsigned worker, size_t begin, size_t end)
-{
-	const struct dominating *run = context;
-	(void)worker;
-	for (size_t v = begin; v < end; v++)
-		run->idom[v] = parent_of(run, (sw_node)v);
-	return NULL;
-}
-
 /* ---- which nodes are relevant ---- */
 
 static void mark_path(const struct dominating *run, sw_node node)
 {
 	while (sw_bitset_claim(run->relevant, node))
-		node = run->idom[node];
+		node = parent_of(run, node);
 }
 
 static struct sw_error *mark_paths(void *context, unsigned worker, size_t begin, size_t end)
@@ -117,7 +108,7 @@ static struct sw_error *number_nodes(void *context, unsigned worker, size_t begi
 		for (uint64_t bits = run->relevant[word]; bits; bits &= bits - 1) {
 			sw_node node = (sw_node)(word * 64 + (unsigned)__builtin_ctzll(bits));
 			run->nodes[number] = node;
-			run->parent[number++] = new_number(run, run->idom[node]);
+			run->parent[number++] = new_number(run, parent_of(run, node));
 		}
 	}
 	return NULL;
@@ -165,18 +156,22 @@ static struct sw_error *build_relevant(struct dominating *run)
 	return error;
 }
 
-static void free_relevant(struct dominating *run)
+static void free_edges(struct dominating *run)
 {
 	struct sw_work *work = run->work;
-	size_t size = run->count * sizeof(uint32_t);
 	sw_work_free(work, run->relevant, run->words * sizeof(uint64_t));
 	sw_work_free(work, run->rank, run->words * sizeof(uint32_t));
-	sw_work_free(work, run->nodes, size);
-	sw_work_free(work, run->parent, size);
-	sw_work_free(work, run->in_begin, size + sizeof(uint32_t));
+	sw_work_free(work, run->in_begin, ((size_t)run->count + 1) * sizeof(uint32_t));
 	sw_work_free(work, run->in_from, run->graph->extra_count * sizeof(uint32_t));
 }
 
+static void free_nodes(struct dominating *run)
+{
+	sw_work_free(run->work, run->nodes, run->count * sizeof(*run->nodes));
+	sw_work_free(run->work, run->parent, run->count * sizeof(*run->parent));
+}
+
+/* Leaves the dominators of the relevant nodes, by their new numbers, in run->parent. */
 static struct sw_error *dominate_relevant(struct dominating *run)
 {
 	struct sw_error *error = find_relevant(run);
@@ -186,30 +181,47 @@ static struct sw_error *dominate_relevant(struct dominating *run)
 		struct sw_flow_graph flow = {run->count, run->parent, run->in_begin, run->in_from};
 		error = sw_flow_dominators(&flow, run->work, run->parent);
 	}
-	for (uint32_t v = 0; !error && v < run->count; v++)
-		run->idom[run->nodes[v]] = run->nodes[run->parent[v]];
-	free_relevant(run);
+	free_edges(run);
 	return error;
 }
 
 /* ---- the whole ---- */
 
+static struct sw_error *write_parents(void *context, unsigned worker, size_t begin, size_t end)
+{
+	const struct dominating *run = context;
+	(void)worker;
+	for (size_t v = begin; v < end; v++)
+		run->idom[v] = parent_of(run, (sw_node)v);
+	return NULL;
+}
+
+/* The result is the last array to be allocated: the algorithm needs most memory before. */
+static struct sw_error *write_dominators(struct dominating *run)
+{
+	size_t count = run->graph->node_count;
+	struct sw_error *error =
+		sw_work_alloc(run->work, count * sizeof(sw_node), "dominators", &run->idom);
+	if (!error)
+		error = sw_parallel_for(run->work, "dominators", count, NODE_GRAIN, write_parents,
+					run);
+	for (uint32_t v = 0; !error && v < run->count; v++)
+		run->idom[run->nodes[v]] = run->nodes[run->parent[v]];
+	return error;
+}
+
 static struct sw_error *find_dominators(struct sw_dominators *dominators,
 					const struct sw_graph *graph, const uint32_t *group_of,
 					struct sw_work *work)
 {
+	struct dominating run = {.graph = graph, .group_of = group_of, .work = work};
 	struct sw_error *error = check_groups(graph, group_of);
-	if (!error)
-		error = sw_work_alloc(work, graph->node_count * sizeof(sw_node), "dominators",
-				      &dominators->idom);
-	if (error)
-		return error;
-	struct dominating run = {
-		.graph = graph, .group_of = group_of, .work = work, .idom = dominators->idom};
-	error = sw_parallel_for(work, "dominators", graph->node_count, NODE_GRAIN, copy_parents,
-				&run);
 	if (!error && graph->extra_count)
 		error = dominate_relevant(&run);
+	if (!error)
+		error = write_dominators(&run);
+	free_nodes(&run);
+	dominators->idom = run.idom;
 	return error;
 }
 

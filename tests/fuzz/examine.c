@@ -126,6 +126,8 @@ static void check_views(struct examination *examination, const struct sw_report 
 static void check_error(struct examination *examination, const char *command,
 			struct sw_error *error)
 {
+	if (error->code == SW_ERR_MEMORY && !examination->failing)
+		complain(examination, "%s: out of memory", command);
 	if (!error->message || !*error->message)
 		complain(examination, "%s: an error without a message", command);
 	if (error->code == SW_ERR_USAGE || error->code == SW_ERR_INTERRUPTED)
@@ -155,8 +157,10 @@ static void run(struct sw_session *session, struct examination *examination,
 	} else {
 		if (!report->complete && examination->outcome == COMPLETE)
 			examination->outcome = PARTIAL;
-		check_warnings(examination, report);
-		check_views(examination, report);
+		if (!examination->failing) {
+			check_warnings(examination, report);
+			check_views(examination, report);
+		}
 		if (!strcmp(words[0], "leak-roots") && words[1] && !strcmp(words[1], "--limit"))
 			check_sum(examination, report);
 		sw_report_free(report);
@@ -200,14 +204,21 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 	examination->complaints = 0;
 	sw_work_init(&work, examination->workers);
 	work.max_memory = examination->max_memory;
+	allocations_fail(examination->failing);
 	struct sw_error *error = sw_session_open(&options, &work, &session);
 	if (error) {
+		allocations_fail(0);
 		check_error(examination, "open", error);
 		return;
 	}
 	fence(session);
 	views_begin();
 	run_all(session, areas, examination);
+	if (examination->failing) { /* once there is memory again, it is as if nothing had been */
+		allocations_fail(0);
+		examination->failing = 0;
+		run_all(session, areas, examination);
+	}
 	unfence(session);
 	sw_session_close(session);
 	views_end();

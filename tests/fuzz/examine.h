@@ -8,6 +8,7 @@
 struct examination {
 	struct random random; /* which object, which type, which options */
 	uint64_t max_memory;  /* bytes, 0: no cap */
+	uint64_t failing;     /* the allocation that fails first, 0: none */
 	unsigned workers;
 
 	/* Out. */

@@ -149,6 +149,9 @@ static void damage(struct run *run, uint64_t seed, struct examination *examinati
 	examination->workers = 1 + (unsigned)random_below(&random, 2);
 	if (!random_below(&random, 16))
 		examination->max_memory = 1ull << (10 + random_below(&random, 14));
+	else if (!random_below(&random, 8))
+		examination->failing =
+			1 + (random_next(&random) & 0xffff) % (1u << random_below(&random, 16));
 	examination->random = random;
 }
 

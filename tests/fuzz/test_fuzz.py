@@ -6,6 +6,7 @@ SPANWALK_FUZZ_ROUNDS is how many random damages each subject gets.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -68,18 +69,42 @@ def test_random_damage(subjects: list[fuzz.Subject]) -> None:
         check(job.finish(1800), ROUNDS)
 
 
+def test_damaged_zst(subjects: list[fuzz.Subject], tmp_path: Path) -> None:
+    """Compressed cores: what can be unpacked is analysed, or there is a message."""
+    packed = tmp_path / "core.zst"
+    subject = subjects[-1]
+    subprocess.run(["zstd", "-q", "-1", "-o", packed, subject.core], check=True)
+    whole = packed.read_bytes()
+    chance = random.Random(1)
+    statuses = set()
+    for _ in range(25):
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 20)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        packed.write_bytes(
+            damaged[: chance.randrange(len(damaged))] if chance.random() < 0.3 else damaged
+        )
+        statuses.add(run_program(["heap", packed, "--exe", subject.exe]))
+    assert 3 in statuses
+
+
+def run_program(words: list[Any]) -> int:
+    """The program under the sanitizers: a report or a message, and a status that says which."""
+    done = subprocess.run(
+        [fuzz.PROGRAM, *words, "--json"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in (0, 3, 4), done.stderr
+    if done.returncode == 3:
+        assert done.stdout == ""
+        assert done.stderr.startswith("spanwalk: ")
+    else:
+        assert '"schema"' in done.stdout
+    return done.returncode
+
+
 @pytest.mark.parametrize("what", ["7", "77", "777", "spans_overlap", "zero_types", "zero_module"])
 def test_status_of_the_program(subjects: list[fuzz.Subject], what: str, tmp_path: Path) -> None:
-    """The program itself: a report or a message, and a status that says which."""
     subject = subjects[-1]
-    fuzz.run(subject, "save", what, tmp_path)
-    for words in COMMANDS:
-        command = [fuzz.PROGRAM, words[0], tmp_path / "core", *words[1:]]
-        command += ["--exe", tmp_path / "exe", "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode in (0, 3, 4), done.stderr
-        if done.returncode == 3:
-            assert done.stdout == ""
-            assert done.stderr.startswith("spanwalk: ")
-        else:
-            assert '"schema"' in done.stdout
+    subprocess.run([fuzz.DRIVER, subject.exe, subject.core, "save", what, tmp_path], check=True)
+    for command, *address in COMMANDS:
+        run_program([command, tmp_path / "core", *address, "--exe", tmp_path / "exe"])

@@ -50,3 +50,58 @@ void views_end(void)
 		free(copies.items[i]);
 	copies_free(&copies);
 }
+
+/* ---- short memory ---- */
+
+static uint64_t left; /* allocations to the first that fails, 0: none does */
+static uint64_t since;
+
+void allocations_fail(uint64_t number)
+{
+	__atomic_store_n(&since, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&left, number, __ATOMIC_RELAXED);
+}
+
+static bool fails(void)
+{
+	if (!__atomic_load_n(&left, __ATOMIC_RELAXED))
+		return false;
+	uint64_t number = __atomic_add_fetch(&since, 1, __ATOMIC_RELAXED);
+	return number == left || (number > left && number * 0x9e3779b97f4a7c15 >> 58 == 0);
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_reallocarray(void *memory, size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return fails() ? NULL : __real_realloc(memory, size);
+}
+
+void *__wrap_reallocarray(void *memory, size_t count, size_t size)
+{
+	return fails() ? NULL : __real_reallocarray(memory, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
