@@ -70,8 +70,10 @@ struct sw_shared_set {
 	uint32_t *roots; /* rising */
 	uint32_t count;
 	bool is_many; /* more than SW_SHARED_MAX roots: `roots` holds the first of them */
+	const sw_object *objects; /* that the super root dominates, rising; in sw_shared.objects */
+	uint32_t object_count;
 	uint64_t retained_bytes, retained_objects; /* sums over the objects */
-	sw_object heaviest;			   /* the object of this set that retains most */
+	sw_object heaviest;			   /* the one that retains most */
 };
 
 enum { SW_SHARED_MAX = 64 };
@@ -79,6 +81,7 @@ enum { SW_SHARED_MAX = 64 };
 struct sw_shared {
 	struct sw_shared_set *sets; /* by retained bytes, largest first */
 	size_t count;
+	sw_object *objects; /* of all sets */
 };
 
 struct sw_error *sw_shared_build(struct sw_shared *shared, const struct sw_graph *graph,

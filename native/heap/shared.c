@@ -192,7 +192,29 @@ static void sum_sets(const struct sharing *sharing, struct sw_shared_set *sums)
 			sum->heaviest = object;
 		sum->retained_bytes += bytes;
 		sum->retained_objects += dominators->retained_objects[object];
+		sum->object_count++;
 	}
+}
+
+/* Gives each set its share of shared->objects. */
+static struct sw_error *list_objects(const struct sharing *sharing, struct sw_shared_set *sums,
+				     struct sw_shared *shared)
+{
+	uint32_t *next = calloc(sharing->sets.count + 1, sizeof(*next)), begin = 0;
+	shared->objects = malloc(sharing->count * sizeof(*shared->objects) + 1);
+	if (!next || !shared->objects) {
+		free(next);
+		return sw_error_memory();
+	}
+	for (size_t i = 0; i < sharing->sets.count; i++) {
+		sums[i].objects = shared->objects + begin;
+		next[i] = begin;
+		begin += sums[i].object_count;
+	}
+	for (uint32_t i = 0; i < sharing->count; i++)
+		shared->objects[next[sharing->set[i]]++] = sharing->object[i];
+	free(next);
+	return NULL;
 }
 
 /* Keeps the sets that hold something, with roots of their own. */
@@ -203,6 +225,9 @@ static struct sw_error *collect_sets(const struct sharing *sharing, struct sw_sh
 		return sw_error_memory();
 	sum_sets(sharing, sums);
 	shared->sets = sums;
+	struct sw_error *error = list_objects(sharing, sums, shared);
+	if (error)
+		return error;
 	for (size_t i = 0; i < sharing->sets.count; i++) {
 		if (!sums[i].retained_objects)
 			continue;
@@ -304,5 +329,6 @@ void sw_shared_free(struct sw_shared *shared)
 	for (size_t i = 0; i < shared->count; i++)
 		free(shared->sets[i].roots);
 	free(shared->sets);
+	free(shared->objects);
 	memset(shared, 0, sizeof(*shared));
 }
