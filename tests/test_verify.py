@@ -34,6 +34,13 @@ def test_core(program: str, go: str, via: str) -> None:
 
 
 @pytest.mark.parametrize("go", GO_VERSIONS)
+def test_gcore(go: str) -> None:
+    """A core that GDB wrote: notes at its end, reserved memory as zeros."""
+    made = CORES.make("stacks", go, via="gcore", name=f"stacks-gcore-go{go}")
+    check_exact(report("verify", made.core, made.exe))
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_live(program: str, go: str, start: Callable[..., Any]) -> None:
     process = start(program, go, args=SMALL.get(program, []))
