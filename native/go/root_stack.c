@@ -74,30 +74,20 @@ static char *word_name(const struct sw_go_stack *stack, const struct sw_go_stack
 struct last_root {
 	uint32_t frame, number;
 	const struct sw_dwarf_local *local;
-	const char *variable;
 };
 
 static bool is_same_variable(const struct last_root *last, const struct sw_go_stack_word *word,
 			     const struct sw_dwarf_local *local)
 {
-	return last->number != SW_NO_ROOT && last->frame == word->frame && local && last->local &&
-	       local->name == last->local->name && local->function == last->local->function;
+	return local && last->number != SW_NO_ROOT && last->frame == word->frame &&
+	       last->local == local;
 }
 
-static struct sw_error *add_stack_word(struct stacks *stacks, const struct sw_go_stack *stack,
-				       const struct sw_go_stack_word *word, uint32_t group,
-				       struct last_root *last)
+static struct sw_error *add_local(struct stacks *stacks, const struct sw_go_stack *stack,
+				  const struct sw_go_stack_word *word,
+				  const struct sw_dwarf_local *local, uint32_t group,
+				  uint32_t *number)
 {
-	const struct sw_dwarf_local *local = NULL;
-	struct sw_error *error = NULL;
-
-	if (sw_heap_slot(stacks->collector->heap, word->pointer) == SW_NO_SLOT)
-		return NULL;
-	if (word->at && word->frame < stack->frames.count)
-		local = find_local(stacks, &stack->frames.items[word->frame], word->at);
-	if (local && is_same_variable(last, word, local) && local == last->local)
-		return sw_roots_add_word(stacks->collector, last->number, word->at, word->pointer);
-
 	struct sw_go_root root = {.kind = SW_GO_ROOT_LOCAL,
 				  .name = word_name(stack, word, local),
 				  .address = word->at};
@@ -108,11 +98,43 @@ static struct sw_error *add_stack_word(struct stacks *stacks, const struct sw_go
 		root.type = local->type;
 		root.type_offset = local->offset;
 	}
-	error = sw_roots_add_root(stacks->collector, root, group, &last->number);
-	last->frame = word->frame;
-	last->local = local;
-	return error ? error
-		     : sw_roots_add_word(stacks->collector, last->number, word->at, word->pointer);
+	return sw_roots_add_root(stacks->collector, root, group, number);
+}
+
+static struct sw_error *add_stack_word(struct stacks *stacks, const struct sw_go_stack *stack,
+				       const struct sw_go_stack_word *word, bool is_named,
+				       uint32_t group, struct last_root *last)
+{
+	const struct sw_dwarf_local *local = NULL;
+
+	if (sw_heap_slot(stacks->collector->heap, word->pointer) == SW_NO_SLOT)
+		return NULL;
+	if (word->at && word->frame < stack->frames.count)
+		local = find_local(stacks, &stack->frames.items[word->frame], word->at);
+	if (is_named != (local != NULL))
+		return NULL;
+	if (!is_same_variable(last, word, local)) {
+		struct sw_error *error =
+			add_local(stacks, stack, word, local, group, &last->number);
+		if (error)
+			return error;
+		last->frame = word->frame;
+		last->local = local;
+	}
+	return sw_roots_add_word(stacks->collector, last->number, word->at, word->pointer);
+}
+
+/* Variables come first: where several words of a goroutine hold an object, a path goes over the
+ * root of the lowest number, and a name says more than a place. */
+static struct sw_error *add_words(struct stacks *stacks, const struct sw_go_stack *stack,
+				  bool is_named, uint32_t group)
+{
+	struct last_root last = {.number = SW_NO_ROOT};
+	struct sw_error *error = NULL;
+	for (size_t i = 0; !error && i < stack->words.count; i++)
+		error = add_stack_word(stacks, stack, &stack->words.items[i], is_named, group,
+				       &last);
+	return error;
 }
 
 /* A conservative word counts when an object is allocated there (mgcmark.go scanConservative). */
@@ -131,7 +153,6 @@ static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_gor
 {
 	struct sw_root_collector *collector = stacks->collector;
 	struct sw_go_stack stack = {0};
-	struct last_root last = {.number = SW_NO_ROOT};
 	uint32_t group = SW_NO_ROOT;
 
 	struct sw_error *error =
@@ -144,8 +165,10 @@ static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_gor
 				.name = sw_roots_name("goroutine %" PRIu64, goroutine->goid),
 				.address = goroutine->address},
 			SW_NO_ROOT, &group);
-	for (size_t i = 0; !error && i < stack.words.count; i++)
-		error = add_stack_word(stacks, &stack, &stack.words.items[i], group, &last);
+	if (!error)
+		error = add_words(stacks, &stack, true, group);
+	if (!error)
+		error = add_words(stacks, &stack, false, group);
 	sw_go_stack_free(&stack);
 	return error;
 }

@@ -218,9 +218,9 @@ sw_type sw_types_add(struct sw_types *types, struct sw_type_info info)
 {
 	if (!info.package)
 		info.package = strdup("");
-	bool is_full = types->count == SW_MAX_TYPES ||
-		       (types->count % SW_TYPE_CHUNK == 0 && !add_chunk(types));
-	if (is_full || !info.name || !info.package) {
+	/* The chunk comes last: it belongs to the table once it holds a type. */
+	if (!info.name || !info.package || types->count == SW_MAX_TYPES ||
+	    (types->count % SW_TYPE_CHUNK == 0 && !add_chunk(types))) {
 		free_info(&info);
 		return 0;
 	}
