@@ -93,8 +93,9 @@ sanitized-tests:
 
 .PHONY: fuzz fuzz-driver
 SECONDS ?= 60
-fuzz: fuzz-driver
-	SPANWALK_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/fuzz/fuzz.py --seconds $(SECONDS)
+fuzz: fuzz-driver $(BUILD)/venv/ready
+	$(if $(shell command -v go),,SPANWALK_NO_GO=1) SPANWALK_BUILD=$(abspath $(BUILD)) \
+		$(BUILD)/venv/bin/python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
 fuzz-driver:
 	$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=address,undefined CFLAGS="-O1 -g" \

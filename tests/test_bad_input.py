@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORES, NEWEST, PROGRAM, report, spanwalk
-
-pytestmark = pytest.mark.needs_go
+from conftest import CORES, NEWEST, PROGRAM, needs_go, report, spanwalk
 
 
 def fails(*words: object) -> str:
@@ -27,7 +25,7 @@ def fails(*words: object) -> str:
 
 @pytest.fixture(scope="module")
 def made() -> Any:
-    return CORES.make("lists", NEWEST)
+    return CORES.make("lists", NEWEST) if needs_go() else CORES.unpack("maps-go1.22.12")
 
 
 def test_no_such_file() -> None:
@@ -54,11 +52,13 @@ def test_c_program() -> None:
     assert "not a Go program" in fails("heap", core.core, "--exe", core.exe)
 
 
+@pytest.mark.needs_go
 def test_wrong_executable(made: Any) -> None:
     other = CORES.build("maps", NEWEST)
     assert "build" in fails("heap", made.core, "--exe", other)
 
 
+@pytest.mark.needs_go
 def test_missing_executable(tmp_path: Path) -> None:
     made = CORES.make("lists", NEWEST, out=tmp_path)
     made.exe.unlink()
@@ -173,6 +173,7 @@ def test_not_an_object(made: Any) -> None:
     fails("who-holds", made.core, "--exe", made.exe, "0x10")
 
 
+@pytest.mark.needs_go
 def test_interrupt(start: Callable[..., Any]) -> None:
     """Ctrl-C in the middle of the work: status 130, and the target goes on."""
     process = start("bigheap", NEWEST, args=["-objects", "2000000"])

@@ -14,6 +14,8 @@ struct damage_case {
 	const char *name;
 	void (*apply)(struct subject *subject, const struct areas *areas);
 };
-extern const struct damage_case damage_cases[]; /* ended by a NULL name */
+/* NULL behind the last; NULL when there is none of that name. */
+const struct damage_case *damage_case_at(size_t index);
+const struct damage_case *damage_case_named(const char *name);
 
 #endif

@@ -101,6 +101,14 @@ static void check_warnings(struct examination *examination, const struct sw_repo
 	}
 }
 
+/* FNV-1a */
+static uint64_t digest(uint64_t state, const char *text)
+{
+	for (; text && *text; text++)
+		state = (state ^ (uint8_t)*text) * 0x100000001b3;
+	return state;
+}
+
 static void check_views(struct examination *examination, const struct sw_report *report)
 {
 	char *json = NULL, *text = NULL, *narrow = NULL;
@@ -118,6 +126,7 @@ static void check_views(struct examination *examination, const struct sw_report 
 	if (json && !document)
 		complain(examination, "no JSON: %s", where.text);
 	json_decref(document);
+	examination->digest = digest(examination->digest, json);
 	free(json);
 	free(text);
 	free(narrow);
@@ -173,11 +182,9 @@ static void run_all(struct sw_session *session, const struct areas *areas,
 {
 	struct random *random = &examination->random;
 	char address[32];
-	sw_addr object = areas->objects.items[random_below(random, areas->objects.count)].addr;
 	const char *type = areas->type_names[random_below(random, areas->type_name_count)];
 	static const char *const groups[] = {"root", "type", "package"};
 
-	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)object);
 	run(session, examination, (const char *[]){"heap", NULL});
 	run(session, examination, (const char *[]){"verify", NULL});
 	run(session, examination, (const char *[]){"heap-types", "--limit", "0", NULL});
@@ -185,7 +192,13 @@ static void run_all(struct sw_session *session, const struct areas *areas,
 	run(session, examination,
 	    (const char *[]){"leak-roots", "--by", groups[random_below(random, 3)], NULL});
 	unsigned complaints = examination->complaints, outcome = examination->outcome;
-	run(session, examination, (const char *[]){"who-holds", address, NULL});
+	for (int i = 0; i < 4; i++) {
+		const struct area_list *objects = &areas->objects;
+		snprintf(address, sizeof(address), "0x%llx",
+			 (unsigned long long)objects->items[random_below(random, objects->count)]
+				 .addr);
+		run(session, examination, (const char *[]){"who-holds", address, NULL});
+	}
 	run(session, examination, (const char *[]){"retained", address, NULL});
 	run(session, examination, (const char *[]){"find", type, NULL});
 	/* The object or the type may be gone: that is an answer. */
@@ -202,12 +215,13 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 
 	examination->outcome = COMPLETE;
 	examination->complaints = 0;
+	examination->digest = 0xcbf29ce484222325;
 	sw_work_init(&work, examination->workers);
 	work.max_memory = examination->max_memory;
 	allocations_fail(examination->failing);
 	struct sw_error *error = sw_session_open(&options, &work, &session);
 	if (error) {
-		allocations_fail(0);
+		examination->allocations = allocations_fail(0);
 		check_error(examination, "open", error);
 		return;
 	}
@@ -215,7 +229,7 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 	views_begin();
 	run_all(session, areas, examination);
 	if (examination->failing) { /* once there is memory again, it is as if nothing had been */
-		allocations_fail(0);
+		examination->allocations = allocations_fail(0);
 		examination->failing = 0;
 		run_all(session, areas, examination);
 	}

@@ -13,7 +13,9 @@ struct examination {
 
 	/* Out. */
 	enum { COMPLETE, PARTIAL, REFUSED } outcome;
-	unsigned complaints; /* things that must not be; each was printed */
+	uint64_t allocations; /* how many there were, when one was to fail */
+	uint64_t digest;      /* of every report */
+	unsigned complaints;  /* things that must not be; each was printed */
 };
 
 void examine(struct subject *subject, const struct areas *areas, struct examination *examination);

@@ -16,6 +16,7 @@ static const char usage[] =
 	"usage: fuzz EXE CORE seeds FIRST COUNT [SECONDS]\n"
 	"       fuzz EXE CORE cuts STRIDE [SECONDS]    every STRIDE bytes\n"
 	"       fuzz EXE CORE pages STRIDE [SECONDS]   every STRIDEth page of the core zeroed\n"
+	"       fuzz EXE CORE memory STRIDE [SECONDS]  every STRIDEth allocation fails\n"
 	"       fuzz EXE CORE cases [NAME]             made by construction\n"
 	"       fuzz EXE CORE save SEED|CASE FOLDER    writes FOLDER/core and FOLDER/exe\n"
 	"       fuzz EXE CORE areas                    what stands where\n"
@@ -131,9 +132,9 @@ static void apply_any_case(struct run *run, struct random *random)
 {
 	size_t count = 0, length = strlen(round_text);
 
-	while (damage_cases[count].name)
+	while (damage_case_at(count))
 		count++;
-	const struct damage_case *any = &damage_cases[random_below(random, count)];
+	const struct damage_case *any = damage_case_at(random_below(random, count));
 	any->apply(&run->subject, &run->areas);
 	snprintf(round_text + length, sizeof(round_text) - length, " %s", any->name);
 }
@@ -155,12 +156,32 @@ static void damage(struct run *run, uint64_t seed, struct examination *examinati
 	examination->random = random;
 }
 
+/* Reports are the same for any number of threads, also of what is damaged. */
+static void compare_workers(struct run *run, uint64_t seed)
+{
+	uint64_t digest = 0;
+
+	for (unsigned workers = 1; workers <= 3; workers++) {
+		struct examination examination = {.workers = workers, .random = {seed}};
+		examine_round(run, &examination);
+		if (workers > 1 && examination.digest != digest) {
+			run->complaints++;
+			fprintf(stderr,
+				"complaint: %u threads report something else\nin round: %s\n",
+				workers, round_text);
+		}
+		digest = examination.digest;
+	}
+}
+
 static void run_seeds(struct run *run, uint64_t first, uint64_t count)
 {
 	for (uint64_t seed = first; seed - first < count && !is_over(run); seed++) {
 		struct examination examination = {0};
 		damage(run, seed, &examination);
 		examine_round(run, &examination);
+		if (seed % 8 == 0 && !examination.max_memory && !examination.failing)
+			compare_workers(run, seed);
 		subject_mend(&run->subject);
 	}
 }
@@ -196,9 +217,27 @@ static void run_pages(struct run *run, uint64_t stride)
 	}
 }
 
+/* An undamaged core and little memory: every STRIDEth allocation in turn is the first that fails,
+ * until none is left to fail. */
+static void run_memory(struct run *run, uint64_t stride)
+{
+	struct examination examination;
+	uint64_t number = 1;
+
+	do {
+		examination = (struct examination){.workers = 1, .failing = number};
+		snprintf(round_text, sizeof(round_text), "allocation %llu fails",
+			 (unsigned long long)number);
+		examine_round(run, &examination);
+		number += stride;
+	} while (number - stride <= examination.allocations && !is_over(run));
+}
+
 static void run_cases(struct run *run, const char *name)
 {
-	for (const struct damage_case *this = damage_cases; this->name; this ++) {
+	const struct damage_case *this;
+
+	for (size_t i = 0; (this = damage_case_at(i)); i++) {
 		struct examination examination = {.workers = 2};
 		if (name && strcmp(name, this->name) != 0)
 			continue;
@@ -214,11 +253,9 @@ static void run_cases(struct run *run, const char *name)
 static void save(struct run *run, const char *what, const char *folder)
 {
 	struct examination examination = {0};
-	const struct damage_case *found = damage_cases;
+	const struct damage_case *found = damage_case_named(what);
 
-	while (found->name && strcmp(found->name, what) != 0)
-		found++;
-	if (found->name)
+	if (found)
 		found->apply(&run->subject, &run->areas);
 	else
 		damage(run, strtoull(what, NULL, 0), &examination);
@@ -274,7 +311,7 @@ static void make_mistake(struct run *run, const char *kind)
 	else
 		for (alarm(1);;)
 			;
-	lost = NULL;
+	lost = NULL; /* cppcheck-suppress memleak */
 	(void)lost;
 }
 
@@ -292,6 +329,8 @@ static bool run_mode(struct run *run, int count, char **words)
 		run_cuts(run, number);
 	else if (!strcmp(mode, "pages") && number)
 		run_pages(run, number);
+	else if (!strcmp(mode, "memory") && number)
+		run_memory(run, number);
 	else if (!strcmp(mode, "cases"))
 		run_cases(run, count > 1 ? words[1] : NULL);
 	else if (!strcmp(mode, "save") && count > 2)

@@ -94,7 +94,12 @@ def campaign(seconds: float, first: int) -> int:
     share = seconds / len(chosen)
     for subject in chosen:
         begin = time.monotonic()
-        for words in (["cases"], ["cuts", 65536, share / 4], ["pages", 1, share / 4]):
+        for words in (
+            ["cases"],
+            ["cuts", 65536, share / 5],
+            ["pages", 1, share / 5],
+            ["memory", 13, share / 5],
+        ):
             failures += attempt(subject, words)
         left = share - (time.monotonic() - begin)
         half = 1 << 32

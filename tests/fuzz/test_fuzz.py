@@ -60,7 +60,16 @@ def test_cuts(subjects: list[fuzz.Subject]) -> None:
 
 def test_zeroed_pages(subjects: list[fuzz.Subject]) -> None:
     for subject in subjects:
-        check(fuzz.run(subject, "pages", 4), 50)
+        pages = subject.core.stat().st_blocks * 512 // 4096
+        check(fuzz.run(subject, "pages", pages // 100 + 1), 50)
+
+
+def test_short_memory(subjects: list[fuzz.Subject]) -> None:
+    """Any allocation may fail: an error, nothing leaked, and the next command starts afresh."""
+    for subject in subjects:
+        done = fuzz.run(subject, "memory", 61)
+        assert done["complaints"] == 0
+        assert done["refused"] > 20
 
 
 def test_random_damage(subjects: list[fuzz.Subject]) -> None:

@@ -56,10 +56,11 @@ void views_end(void)
 static uint64_t left; /* allocations to the first that fails, 0: none does */
 static uint64_t since;
 
-void allocations_fail(uint64_t number)
+uint64_t allocations_fail(uint64_t number)
 {
-	__atomic_store_n(&since, 0, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_exchange_n(&since, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&left, number, __ATOMIC_RELAXED);
+	return before;
 }
 
 static bool fails(void)

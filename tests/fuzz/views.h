@@ -11,7 +11,7 @@ void views_begin(void);
 void views_end(void);
 
 /* The allocation of that number from now on fails, and each that follows with a chance of one in
- * 64; 0: none does. */
-void allocations_fail(uint64_t number);
+ * 64; 0: none does. Returns how many there were since the call before. */
+uint64_t allocations_fail(uint64_t number);
 
 #endif

@@ -101,3 +101,34 @@ def check_running(pid: int, patience: float = 0) -> None:
         time.sleep(0.002)
         left = stopped(pid)
     assert not left, left
+
+
+class Watch:
+    """Measures for how long a process is traced, from outside."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.traced_seconds = 0.0
+        self._end = threading.Event()
+        self._watcher = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        self._watcher.join()
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        while not self._end.wait(0.005):
+            now = time.monotonic()
+            if status(self.pid, self.pid).get("TracerPid", "0").strip() != "0":
+                self.traced_seconds += now - before
+            before = now

@@ -1,0 +1,31 @@
+/* What the cases are made with. Private to cases*.c. */
+#ifndef FUZZ_CASES_H
+#define FUZZ_CASES_H
+
+#include "damage.h"
+
+enum { MANY = 64 };
+
+/* The area of a kind, NULL when there are not so many. */
+const struct area *area_at(const struct areas *areas, const char *name, size_t index);
+
+/* Writes the word at an offset of every area of a kind (at most MANY). */
+void poke_all(struct subject *subject, const struct areas *areas, const char *name,
+	      sw_offset offset, uint64_t word, unsigned size);
+
+/* Every item of a list refers to itself, or the last to the first. */
+void make_cycle(struct subject *subject, const struct areas *areas, const char *name,
+		sw_offset link, bool to_itself);
+
+/* Every object may hold pointers in all its words. */
+void span_pointers_everywhere(struct subject *subject, const struct areas *areas);
+
+/* Ended by a NULL name. */
+extern const struct damage_case heap_cases[], type_cases[], module_cases[];
+
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
+
+#endif

@@ -1,0 +1,386 @@
+/* Threads, goroutines, spans, specials that contradict themselves. */
+#include "cases.h"
+
+/* ---- threads and goroutines ---- */
+
+static void allm_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "m", areas->layout.m.alllink, true);
+}
+
+static void allm_ring(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "m", areas->layout.m.alllink, false);
+}
+
+static void allgs_same(struct subject *subject, const struct areas *areas)
+{
+	const struct area *list = area_at(areas, "allgs", 0), *g = area_at(areas, "g", 0);
+
+	for (uint64_t i = 0; i < list->size / 8; i++)
+		subject_poke64(subject, list->addr + 8 * i, g->addr);
+}
+
+static void allgs_in_itself(struct subject *subject, const struct areas *areas)
+{
+	const struct area *list = area_at(areas, "allgs", 0);
+
+	for (uint64_t i = 0; i < list->size / 8; i++)
+		subject_poke64(subject, list->addr + 8 * i, list->addr);
+}
+
+static void allgs_long(struct subject *subject, const struct areas *areas)
+{
+	subject_poke64(subject, areas->globals.allgs + 8, (1 << 26) - 1);
+}
+
+static void allgs_endless(struct subject *subject, const struct areas *areas)
+{
+	subject_poke64(subject, areas->globals.allgs + 8, UINT64_MAX);
+}
+
+static void allp_long(struct subject *subject, const struct areas *areas)
+{
+	subject_poke64(subject, areas->globals.allp + 8, INT64_MAX);
+}
+
+static void defer_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "defer", areas->layout.defer.link, true);
+}
+
+static void defer_ring(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "defer", areas->layout.defer.link, false);
+}
+
+static void defer_is_g(struct subject *subject, const struct areas *areas)
+{
+	const struct area *g;
+
+	for (size_t i = 0; (g = area_at(areas, "g", i)); i++)
+		subject_poke64(subject, g->addr + areas->layout.g.defer, g->addr);
+}
+
+static void panic_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "panic", 0, true);
+	make_cycle(subject, areas, "panic", 8, true);
+}
+
+static void stack_whole_space(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "g", areas->layout.g.stack_lo, 0, 8);
+	poke_all(subject, areas, "g", areas->layout.g.stack_hi, UINT64_MAX, 8);
+}
+
+static void stack_empty(struct subject *subject, const struct areas *areas)
+{
+	const struct area *g;
+
+	for (size_t i = 0; (g = area_at(areas, "g", i)); i++)
+		subject_poke64(subject, g->addr + areas->layout.g.stack_hi,
+			       subject_peek(subject, g->addr + areas->layout.g.stack_lo));
+}
+
+static void stack_is_heap(struct subject *subject, const struct areas *areas)
+{
+	const struct area *g, *heap = area_at(areas, "heap", 0);
+	sw_addr sched = areas->layout.g.sched;
+
+	for (size_t i = 0; (g = area_at(areas, "g", i)); i++) {
+		subject_poke64(subject, g->addr + areas->layout.g.stack_lo, heap->addr);
+		subject_poke64(subject, g->addr + areas->layout.g.stack_hi,
+			       heap->addr + heap->size);
+		subject_poke64(subject, g->addr + sched + areas->layout.gobuf.sp, heap->addr + 64);
+	}
+}
+
+static void stack_pointer_low(struct subject *subject, const struct areas *areas)
+{
+	const struct area *g;
+
+	for (size_t i = 0; (g = area_at(areas, "g", i)); i++)
+		subject_poke64(subject, g->addr + areas->layout.g.sched + areas->layout.gobuf.sp,
+			       subject_peek(subject, g->addr + areas->layout.g.stack_lo));
+}
+
+/* Every word of every stack is the return address that stands on top. */
+static void stack_one_function(struct subject *subject, const struct areas *areas)
+{
+	const struct area *stack, *g;
+
+	for (size_t i = 0; (stack = area_at(areas, "stack", i)); i++) {
+		g = area_at(areas, "g", i);
+		sw_addr pc = g ? subject_peek(subject, g->addr + areas->layout.g.sched +
+							       areas->layout.gobuf.pc)
+			       : 0;
+		for (uint64_t at = 0; at + 8 <= stack->size; at += 8)
+			subject_poke64(subject, stack->addr + at, pc);
+	}
+}
+
+static void status_running(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "g", areas->layout.g.atomicstatus, SW_GO_RUNNING, 4);
+}
+
+static void status_copystack(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "g", areas->layout.g.atomicstatus, SW_GO_COPYSTACK, 4);
+}
+
+static void status_wild(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "g", areas->layout.g.atomicstatus, 0xfffff, 4);
+}
+
+/* ---- spans ---- */
+
+static void spans_overlap(struct subject *subject, const struct areas *areas)
+{
+	const struct area *span, *first = area_at(areas, "mspan", 0);
+	sw_addr base = subject_peek(subject, first->addr + areas->layout.mspan.startAddr);
+
+	for (size_t i = 1; (span = area_at(areas, "mspan", i)); i++)
+		subject_poke64(subject, span->addr + areas->layout.mspan.startAddr, base);
+}
+
+static void spans_overlap_by_a_page(struct subject *subject, const struct areas *areas)
+{
+	const struct area *span;
+
+	for (size_t i = 0; (span = area_at(areas, "mspan", i)); i++) {
+		sw_addr at = span->addr + areas->layout.mspan.npages;
+		subject_poke64(subject, at, subject_peek(subject, at) + 1);
+	}
+}
+
+static void allspans_same(struct subject *subject, const struct areas *areas)
+{
+	const struct area *list = area_at(areas, "allspans", 0), *span = area_at(areas, "mspan", 1);
+
+	for (uint64_t i = 0; i < list->size / 8; i++)
+		subject_poke64(subject, list->addr + 8 * i, span->addr);
+}
+
+static void allspans_long(struct subject *subject, const struct areas *areas)
+{
+	subject_poke64(subject, areas->globals.mheap_ + areas->layout.mheap.allspans + 8,
+		       (1 << 28) - 1);
+}
+
+static void span_nelems(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.nelems, UINT64_MAX,
+		 areas->layout.mspan.index_size);
+}
+
+static void span_nelems_zero(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.nelems, 0,
+		 areas->layout.mspan.index_size);
+}
+
+static void span_elemsize_one(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.elemsize, 1, 8);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.nelems, 8192,
+		 areas->layout.mspan.index_size);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.spanclass, 10, 1);
+}
+
+static void span_elemsize_odd(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.elemsize, 8191, 8);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.nelems, 1,
+		 areas->layout.mspan.index_size);
+}
+
+static void span_elemsize_huge(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.elemsize, 1ull << 46, 8);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.npages, 1ull << 34, 8);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.nelems, 1,
+		 areas->layout.mspan.index_size);
+}
+
+static void span_pages(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.npages, 1ull << 34, 8);
+}
+
+/* A terabyte that the target does not have. */
+static void span_one_of_a_terabyte(struct subject *subject, const struct areas *areas)
+{
+	sw_addr span = area_at(areas, "mspan", 3)->addr;
+
+	subject_poke64(subject, span + areas->layout.mspan.npages, 1ull << 27);
+}
+
+static void span_large(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "mspan", areas->layout.mspan.spanclass, 0, 1);
+}
+
+void span_pointers_everywhere(struct subject *subject, const struct areas *areas)
+{
+	const struct area *span;
+
+	for (size_t i = 0; (span = area_at(areas, "mspan", i)); i++) {
+		sw_addr at = span->addr + areas->layout.mspan.spanclass;
+		uint8_t class = (uint8_t)(subject_peek(subject, at) & 0xfe);
+		subject_poke(subject, at, &class, 1);
+	}
+}
+
+static void span_bits_at_the_end(struct subject *subject, const struct areas *areas)
+{
+	const struct area *heap = area_at(areas, "heap", 0);
+	struct place place;
+
+	if (!subject_find(subject, heap->addr, &place))
+		return;
+	poke_all(subject, areas, "mspan", areas->layout.mspan.allocBits,
+		 heap->addr + place.room - 8, 8);
+	poke_all(subject, areas, "mspan", areas->layout.mspan.gcmarkBits,
+		 heap->addr + place.room - 8, 8);
+}
+
+static void inline_marks_everywhere(struct subject *subject, const struct areas *areas)
+{
+	uint8_t bits[1024];
+	const struct area *arena;
+
+	memset(bits, 0xff, sizeof(bits));
+	for (size_t i = 0; (arena = area_at(areas, "arena", i)); i++)
+		if (arena->size > 8)
+			subject_poke(subject, arena->addr, bits, sizeof(bits));
+}
+
+/* The next sweep has not begun: the mark bits count. */
+static void spans_unswept(struct subject *subject, const struct areas *areas)
+{
+	sw_addr at = areas->globals.mheap_ + areas->layout.mheap.sweepgen;
+	uint32_t generation = (uint32_t)subject_peek(subject, at) + 2;
+
+	subject_poke(subject, at, &generation, sizeof(generation));
+}
+
+static void inline_marks_unswept(struct subject *subject, const struct areas *areas)
+{
+	inline_marks_everywhere(subject, areas);
+	spans_unswept(subject, areas);
+}
+
+/* One past what mheap_ says: being swept. */
+static void spans_being_swept(struct subject *subject, const struct areas *areas)
+{
+	sw_addr at = areas->globals.mheap_ + areas->layout.mheap.sweepgen;
+	uint32_t generation = (uint32_t)subject_peek(subject, at) + 1;
+
+	subject_poke(subject, at, &generation, sizeof(generation));
+}
+
+static void collecting(struct subject *subject, const struct areas *areas)
+{
+	uint32_t phase = 1;
+
+	subject_poke(subject, areas->globals.gcphase, &phase, sizeof(phase));
+}
+
+static void phase_wild(struct subject *subject, const struct areas *areas)
+{
+	uint32_t phase = 77;
+
+	subject_poke(subject, areas->globals.gcphase, &phase, sizeof(phase));
+}
+
+/* ---- specials and queues ---- */
+
+static void special_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "special", areas->layout.special.next, true);
+}
+
+static void special_ring(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "special", areas->layout.special.next, false);
+}
+
+static void special_offset(struct subject *subject, const struct areas *areas)
+{
+	poke_all(subject, areas, "special", areas->layout.special.offset, UINT64_MAX - 7,
+		 areas->layout.special.offset_size);
+}
+
+static void special_kinds(struct subject *subject, const struct areas *areas)
+{
+	const struct area *special;
+
+	for (size_t i = 0; (special = area_at(areas, "special", i)); i++) {
+		uint8_t kind = (uint8_t)(i % 12);
+		subject_poke(subject, special->addr + areas->layout.special.kind, &kind, 1);
+	}
+}
+
+static void finblock_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "finblock", areas->layout.finblock.alllink, true);
+	poke_all(subject, areas, "finblock", areas->layout.finblock.cnt, UINT32_MAX, 4);
+}
+
+static void cleanup_self(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "cleanup block", areas->layout.cleanupBlock.alllink, true);
+	poke_all(subject, areas, "cleanup block", areas->layout.cleanupBlock.n, UINT32_MAX, 4);
+}
+
+const struct damage_case heap_cases[] = {
+	CASE(allm_self),
+	CASE(allm_ring),
+	CASE(allgs_same),
+	CASE(allgs_in_itself),
+	CASE(allgs_long),
+	CASE(allgs_endless),
+	CASE(allp_long),
+	CASE(defer_self),
+	CASE(defer_ring),
+	CASE(defer_is_g),
+	CASE(panic_self),
+	CASE(stack_whole_space),
+	CASE(stack_empty),
+	CASE(stack_is_heap),
+	CASE(stack_pointer_low),
+	CASE(stack_one_function),
+	CASE(status_running),
+	CASE(status_copystack),
+	CASE(status_wild),
+	CASE(spans_overlap),
+	CASE(spans_overlap_by_a_page),
+	CASE(allspans_same),
+	CASE(allspans_long),
+	CASE(span_nelems),
+	CASE(span_nelems_zero),
+	CASE(span_elemsize_one),
+	CASE(span_elemsize_odd),
+	CASE(span_elemsize_huge),
+	CASE(span_pages),
+	CASE(span_one_of_a_terabyte),
+	CASE(span_large),
+	CASE(span_pointers_everywhere),
+	CASE(span_bits_at_the_end),
+	CASE(inline_marks_everywhere),
+	CASE(spans_unswept),
+	CASE(inline_marks_unswept),
+	CASE(spans_being_swept),
+	CASE(collecting),
+	CASE(phase_wild),
+	CASE(special_self),
+	CASE(special_ring),
+	CASE(special_offset),
+	CASE(special_kinds),
+	CASE(finblock_self),
+	CASE(cleanup_self),
+	{0},
+};
