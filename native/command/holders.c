@@ -251,21 +251,15 @@ static const char *columns(const struct sw_holders *view)
 			 : "retained_bytes share_fraction kind holds expression";
 }
 
-static struct sw_error *add_rows(const struct sw_holders *view, const struct top_list *tops)
+static struct sw_error *add_rows(const struct sw_holders *view, const struct top_list *tops,
+				 const struct sw_suspect *suspects, size_t count)
 {
-	size_t count = rows_to_show(view, tops), told = first_told(view, tops);
-	struct sw_suspect *suspects = calloc(count + 1, sizeof(*suspects));
-	if (!suspects)
-		return sw_error_memory();
-	for (size_t i = 0; i < count; i++)
-		suspects[i].top = tops->nodes[i];
-	struct sw_error *error = sw_suspects_find(suspects, count, &view->naming, view->dominators);
-
+	size_t told = first_told(view, tops);
+	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < count; i++)
 		error = add_row(view, &suspects[i], i == told);
 	if (tops->count > count)
 		sw_report_omitted(view->report, "roots", tops->count - count);
-	free(suspects);
 	return error;
 }
 
@@ -365,20 +359,11 @@ static struct sw_error *add_set(const struct sw_holders *view, const struct sw_s
 	return error;
 }
 
-static struct sw_error *add_sets(const struct sw_holders *view, const struct sw_shared *shared)
+static struct sw_error *add_sets(const struct sw_holders *view, const struct sw_shared *shared,
+				 struct sw_suspect *suspects, size_t count)
 {
 	const double told_share = 0.1; /* a set that holds less needs no sentence */
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	size_t count = shared->count < limit ? shared->count : (size_t)limit;
-	struct sw_suspect *suspects = calloc(count + 1, sizeof(*suspects));
-	if (!suspects)
-		return sw_error_memory();
-	for (size_t i = 0; i < count; i++)
-		suspects[i].top = shared->sets[i].heaviest;
-	struct sw_error *error = sw_suspects_find(suspects, count, &view->naming, view->dominators);
-
-	sw_report_table(view->report, "shared",
-			"retained_bytes share_fraction held_by holds expression");
+	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < count; i++) {
 		const struct sw_shared_set *set = &shared->sets[i];
 		bool is_told = !i && sw_holders_share(view, set->retained_bytes) >= told_share;
@@ -388,7 +373,6 @@ static struct sw_error *add_sets(const struct sw_holders *view, const struct sw_
 	}
 	if (shared->count > count)
 		sw_report_omitted(view->report, "shared", shared->count - count);
-	free(suspects);
 	return error;
 }
 
@@ -415,23 +399,51 @@ static void add_summary(const struct sw_holders *view, const struct top_list *to
 	sw_report_summary(view->report, "roots", json_integer((json_int_t)tops->count));
 }
 
+/* The rows of both tables, with their suspects: one search for all. */
+struct rows {
+	struct sw_suspect *suspects; /* of the roots, then of the sets */
+	size_t roots, sets;
+};
+
+static struct sw_error *find_suspects(const struct sw_holders *view, const struct top_list *tops,
+				      const struct sw_shared *shared, struct rows *rows)
+{
+	uint64_t limit = sw_arguments_limit(view->arguments);
+	rows->roots = rows_to_show(view, tops);
+	rows->sets = shared->count < limit ? shared->count : (size_t)limit;
+	rows->suspects = calloc(rows->roots + rows->sets + 1, sizeof(*rows->suspects));
+	if (!rows->suspects)
+		return sw_error_memory();
+	for (size_t i = 0; i < rows->roots; i++)
+		rows->suspects[i].top = tops->nodes[i];
+	for (size_t i = 0; i < rows->sets; i++)
+		rows->suspects[rows->roots + i].top = shared->sets[i].heaviest;
+	return sw_suspects_find(rows->suspects, rows->roots + rows->sets, &view->naming,
+				view->dominators);
+}
+
 /* The larger part is told of first. */
 static struct sw_error *add_tables(const struct sw_holders *view, const struct top_list *tops,
 				   const struct sw_shared *shared)
 {
+	struct rows rows;
 	size_t told = first_told(view, tops);
 	uint64_t most =
 		told < tops->count ? view->dominators->retained_bytes[tops->nodes[told]] : 0;
 	bool is_shared_first = shared->count && shared->sets[0].retained_bytes > most;
-	struct sw_error *error = NULL;
 
 	sw_report_table(view->report, "roots", columns(view));
-	if (is_shared_first)
-		error = add_sets(view, shared);
+	sw_report_table(view->report, "shared",
+			"retained_bytes share_fraction held_by holds expression");
+	struct sw_error *error = find_suspects(view, tops, shared, &rows);
+	struct sw_suspect *of_sets = rows.suspects + rows.roots;
+	if (!error && is_shared_first)
+		error = add_sets(view, shared, of_sets, rows.sets);
 	if (!error)
-		error = add_rows(view, tops);
+		error = add_rows(view, tops, rows.suspects, rows.roots);
 	if (!error && !is_shared_first)
-		error = add_sets(view, shared);
+		error = add_sets(view, shared, of_sets, rows.sets);
+	free(rows.suspects);
 	return error;
 }
 

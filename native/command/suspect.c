@@ -63,6 +63,8 @@ static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
 
 /* ---- what is below ---- */
 
+SW_VECTOR(sw_object, object_list);
+
 /* Objects whose dominator is a suspect's point or a hidden part below one. */
 struct gathering {
 	const struct sw_naming *naming;
@@ -103,21 +105,39 @@ static bool is_hidden_part(const struct sw_naming *naming, const struct sw_domin
 	       is_hidden_type(naming, sw_naming_type(naming, object));
 }
 
-/* Hidden parts become holders themselves, level by level. True when there were any. */
-static bool add_hidden_parts(struct gathering *gathering)
+/* All hidden parts of the heap: few beside the objects, and looked at once for each level. */
+static struct sw_error *list_hidden_parts(const struct gathering *gathering,
+					  struct object_list *list)
 {
 	const struct sw_dominators *dominators = gathering->dominators;
 	const sw_type *types = gathering->naming->typing->types;
-	bool found = false;
-	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
-		if (!gathering->hides[types[object]] || dominators->retained_objects[object] < 2 ||
-		    !sw_bitset_has(gathering->holders, dominators->idom[object]) ||
-		    sw_bitset_has(gathering->holders, object))
-			continue;
-		sw_bitset_set(gathering->holders, object);
-		found = true;
+	struct sw_error *error = NULL;
+	for (sw_object object = 0; !error && object < gathering->naming->graph->object_count;
+	     object++)
+		if (gathering->hides[types[object]] && dominators->retained_objects[object] > 1)
+			error = object_list_add(list, object);
+	return error;
+}
+
+/* Hidden parts below holders become holders themselves, level by level. */
+static struct sw_error *add_hidden_parts(struct gathering *gathering)
+{
+	struct object_list list = {0};
+	struct sw_error *error = list_hidden_parts(gathering, &list);
+	bool found = true;
+	for (unsigned level = 0; !error && found && level < MAX_HIDDEN; level++) {
+		found = false;
+		for (size_t i = 0; i < list.count; i++) {
+			sw_node holder = gathering->dominators->idom[list.items[i]];
+			if (!sw_bitset_has(gathering->holders, holder) ||
+			    sw_bitset_has(gathering->holders, list.items[i]))
+				continue;
+			sw_bitset_set(gathering->holders, list.items[i]);
+			found = true;
+		}
 	}
-	return found;
+	object_list_free(&list);
+	return error;
 }
 
 /* Does a holder refer to the object itself? What two elements share is dominated by their holder
@@ -189,8 +209,9 @@ static struct sw_error *gather(struct gathering *gathering)
 		return error;
 	for (uint32_t i = 0; i < gathering->type_count; i++)
 		gathering->hides[i] = is_hidden_type(gathering->naming, i);
-	for (unsigned level = 0; level < MAX_HIDDEN && add_hidden_parts(gathering); level++)
-		;
+	error = add_hidden_parts(gathering);
+	if (error)
+		return error;
 	tally_children(gathering);
 	for (size_t i = 0; i < gathering->count; i++) {
 		struct sw_type_tally *elements = &gathering->tallies[i];
