@@ -41,9 +41,11 @@ static bool read_g(const struct sw_go *go, struct sw_goroutine *g)
 	return read_gobuf(go, g);
 }
 
+/* runtime/proc.go newproc1, oneNewExtraM: a g is dead, no longer idle, before it is in allgs. */
 static bool is_sane(const struct sw_goroutine *g)
 {
-	return g->status <= SW_GO_DEAD_EXTRA && g->stack_lo <= g->stack_hi;
+	return g->status != SW_GO_IDLE && g->status <= SW_GO_DEAD_EXTRA &&
+	       g->stack_lo <= g->stack_hi;
 }
 
 /* The thread that g->m runs on, when that m says that it runs this g. */
@@ -70,7 +72,7 @@ static struct sw_error *add_g(struct sw_go *go, sw_addr address)
 			(unsigned long long)address);
 		return NULL;
 	}
-	if (g.status == SW_GO_DEAD || g.status == SW_GO_DEAD_EXTRA || g.status == SW_GO_IDLE)
+	if (g.status == SW_GO_DEAD || g.status == SW_GO_DEAD_EXTRA)
 		return NULL;
 	g.thread = find_thread(go, &g);
 	return sw_goroutines_add(&go->goroutines, g);

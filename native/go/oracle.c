@@ -1,4 +1,5 @@
 #include "go/oracle.h"
+#include "base/chain.h"
 
 #include "go/memstats.h"
 #include "go/unwind.h"
@@ -196,9 +197,10 @@ static uint64_t finalizer_bytes(const struct asking *asking)
 	for (size_t i = 0; i < go->spans.count; i++) {
 		const struct sw_go_span *span = &go->spans.items[i];
 		sw_addr at = span->specials;
+		struct sw_chain chain = {0};
 		if (span->state != SW_GO_SPAN_IN_USE || span->spanclass & 1)
 			continue;
-		for (uint64_t limit = span->npages << 14; at && limit; limit--) {
+		while (at && !sw_chain_is_ring(&chain, at)) {
 			uint8_t kind;
 			if (sw_memory_u8(go->memory, at + go->layout.special.kind, &kind) &&
 			    kind == go->layout.special_kind.finalizer)

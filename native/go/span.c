@@ -9,6 +9,8 @@ enum {
 	INLINE_MARKS = 128, /* runtime/mgcmark_greenteagc.go spanInlineMarkBits */
 	INLINE_MARKS_OFFSET = 64, /* of its marks[63] */
 	INLINE_MARKS_BITS = 63 * 8,
+	MAX_CLASS_PAGES = 10, /* runtime/sizeclasses.go class_to_allocnpages */
+	PAGES_PER_ARENA = 1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT),
 };
 
 /* ---- reading ---- */
@@ -41,15 +43,22 @@ static void read_mspan(const struct sw_go *go, const uint8_t *bytes, struct sw_g
 		span->large_type = sw_load64(bytes + at->largeType);
 }
 
+/* Small objects fill a span up to heap bits and mark bits at its end. */
+static bool is_filled(const struct sw_go_span *span, uint64_t bytes)
+{
+	return span->npages <= MAX_CLASS_PAGES &&
+	       bytes - span->nelems * span->elemsize < span->elemsize + bytes / 64 + INLINE_MARKS;
+}
+
 /* What must hold of a span in use. */
 static bool is_sane(const struct sw_go_span *span)
 {
 	uint64_t bytes = span->npages * PAGE;
 	return span->npages && span->npages < (uint64_t)1 << 35 && span->base % PAGE == 0 &&
-	       span->base >> SW_ADDRESS_BITS == 0 && span->elemsize && span->elemsize <= bytes &&
-	       span->nelems && span->nelems <= bytes / span->elemsize &&
-	       span->freeindex <= span->nelems && span->limit > span->base &&
-	       span->limit <= span->base + bytes;
+	       span->base >> SW_ADDRESS_BITS == 0 && span->elemsize && span->elemsize % 8 == 0 &&
+	       span->elemsize <= bytes && span->nelems && span->nelems <= bytes / span->elemsize &&
+	       (span->nelems == 1 || is_filled(span, bytes)) && span->freeindex <= span->nelems &&
+	       span->limit > span->base && span->limit <= span->base + bytes;
 }
 
 /* heapArena of an address through mheap_.arenas[0][index]; 0 when there is none. */
@@ -69,7 +78,7 @@ static sw_addr find_arena(const struct sw_go *go, sw_addr addr)
 static bool has_inline_marks(const struct sw_go *go, const struct sw_go_span *span)
 {
 	sw_offset offset = go->layout.heapArena.pageUseSpanInlineMarkBits;
-	uint64_t page = span->base >> SW_PAGE_SHIFT & ((1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT)) - 1);
+	uint64_t page = (span->base >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
 	uint8_t bits;
 	if (offset == SW_ABSENT || span->elemsize > MIN_SIZE_FOR_HEADER || span->npages != 1 ||
 	    span->nelems > INLINE_MARKS_BITS)
@@ -232,6 +241,19 @@ static struct sw_error *set_scan(struct sw_go *go, const struct sw_go_span *span
 	return NULL;
 }
 
+static bool is_present(const struct sw_memory *memory, sw_addr addr, uint64_t size)
+{
+	const struct sw_region *region;
+	while ((region = sw_memory_region(memory, addr))) {
+		uint64_t room = region->size - (addr - region->addr);
+		if (room >= size)
+			return true;
+		addr += room;
+		size -= room;
+	}
+	return false;
+}
+
 /* The span's bytes in place, or put together when the target holds them in several regions. */
 static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span)
 {
@@ -239,11 +261,12 @@ static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span
 	const uint8_t *bytes = sw_memory_view(go->memory, span->base, size);
 	if (bytes)
 		return bytes;
-	void *copy;
-	struct sw_error *error = sw_go_keep(go, size, &copy);
-	if (!error && sw_memory_read(go->memory, span->base, copy, size))
+	void *copy = NULL;
+	/* Asked first: the size may be wild. */
+	if (is_present(go->memory, span->base, size))
+		sw_error_free(sw_go_keep(go, size, &copy));
+	if (copy && sw_memory_read(go->memory, span->base, copy, size))
 		return copy;
-	sw_error_free(error);
 	sw_warn(go->warnings, true, "missing_span", "was the core cut short?",
 		"the memory of the span at 0x%llx is not in the target; what its objects refer to "
 		"is "
@@ -267,6 +290,57 @@ static struct sw_error *convert(struct sw_go *go, uint32_t number, struct sw_spa
 	return set_scan(go, span, out);
 }
 
+/* ---- spans that overlap ---- */
+
+static int by_base(const void *left, const void *right)
+{
+	const struct sw_span *a = left, *b = right;
+	return (a->base > b->base) - (a->base < b->base);
+}
+
+/* The runtime's own map, heapArena.spans, leads to the span from its first and last page. */
+static bool is_mapped(const struct sw_go *go, const struct sw_go_span *span)
+{
+	sw_addr ends[2] = {span->base, span->base + (span->npages - 1) * PAGE};
+	for (int i = 0; i < 2; i++) {
+		sw_addr arena = find_arena(go, ends[i]), address;
+		uint64_t page = (ends[i] >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
+		if (!arena ||
+		    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page,
+				   &address) ||
+		    address != span->address)
+			return false;
+	}
+	return true;
+}
+
+static void drop(struct sw_go *go, const struct sw_span *space)
+{
+	struct sw_go_span *span = &go->spans.items[space->owner];
+	sw_error_free(damaged(go, span->address));
+	span->state = SW_GO_SPAN_DEAD;
+}
+
+/* Sorts, and takes out of two spans on one page the one that is not in the runtime's map. */
+static size_t drop_overlapping(struct sw_go *go, struct sw_span *spans, size_t count)
+{
+	size_t kept = 0;
+	qsort(spans, count, sizeof(*spans), by_base);
+	for (size_t i = 0; i < count; i++) {
+		bool is_dropped = false;
+		while (kept && !is_dropped) {
+			const struct sw_go_span *last = &go->spans.items[spans[kept - 1].owner];
+			if (last->base + last->npages * PAGE <= spans[i].base)
+				break;
+			is_dropped = is_mapped(go, last);
+			drop(go, is_dropped ? &spans[i] : &spans[--kept]);
+		}
+		if (!is_dropped)
+			spans[kept++] = spans[i];
+	}
+	return kept;
+}
+
 struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
 {
 	struct sw_span *spans = calloc(go->spans.count + 1, sizeof(*spans));
@@ -278,6 +352,13 @@ struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
 			error = convert(go, (uint32_t)i, &spans[count++]);
 	if (!error)
 		error = sw_heap_init(heap, go->work, spans, count);
+	if (error && error->code == SW_ERR_DAMAGED) {
+		sw_error_free(error);
+		sw_heap_free(heap, go->work);
+		memset(heap, 0, sizeof(*heap));
+		count = drop_overlapping(go, spans, count);
+		error = sw_heap_init(heap, go->work, spans, count);
+	}
 	if (!error) {
 		heap->space.mask = sw_go_object_mask;
 		heap->space.allocator = go;

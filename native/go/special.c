@@ -1,4 +1,5 @@
 /* Finalizers, cleanups, weak pointers (runtime/mheap.go special*, mfinal.go, mcleanup.go). */
+#include "base/chain.h"
 #include "go/root.h"
 
 #include <inttypes.h>
@@ -38,6 +39,14 @@ static struct sw_error *add_words(struct sw_root_collector *collector, uint32_t 
 	return error;
 }
 
+static void warn_of_queue(const struct sw_go *go, sw_addr block)
+{
+	sw_warn(go->warnings, true, "damaged_queue", NULL,
+		"the queue of finalizers or cleanups is damaged at its block 0x%" PRIx64
+		"; what waits there to run is missing",
+		block);
+}
+
 /* mfinal.go finptrmask: every word of an entry but nret. */
 static struct sw_error *add_finalizer_block(struct sw_root_collector *collector, uint32_t root,
 					    sw_addr block)
@@ -47,8 +56,10 @@ static struct sw_error *add_finalizer_block(struct sw_root_collector *collector,
 	struct sw_error *error = NULL;
 
 	if (!sw_memory_u32(go->memory, block + go->layout.finblock.cnt, &count) ||
-	    count > FINALIZER_BLOCK / FINALIZER_SIZE)
+	    count > FINALIZER_BLOCK / FINALIZER_SIZE) {
+		warn_of_queue(go, block);
 		return NULL;
+	}
 	for (uint32_t i = 0; !error && i < count; i++) {
 		sw_addr entry = block + go->layout.finblock.fin + (uint64_t)i * FINALIZER_SIZE;
 		error = add_words(collector, root, entry, 2);
@@ -65,8 +76,10 @@ static struct sw_error *add_cleanup_block(struct sw_root_collector *collector, u
 	uint32_t count, size = go->layout.cleanupBlock.item_size;
 
 	if (!sw_memory_u32(go->memory, block + go->layout.cleanupBlock.n, &count) || !size ||
-	    count > CLEANUP_BLOCK / size)
+	    count > CLEANUP_BLOCK / size) {
+		warn_of_queue(go, block);
 		return NULL;
+	}
 	return add_words(collector, root, block + go->layout.cleanupBlock.cleanups,
 			 count * size / 8);
 }
@@ -76,18 +89,20 @@ typedef struct sw_error *add_block(struct sw_root_collector *, uint32_t root, sw
 static struct sw_error *add_chain(struct sw_root_collector *collector, const char *name,
 				  sw_addr head, sw_offset alllink, add_block *add)
 {
-	sw_addr block;
+	const struct sw_go *go = collector->go;
+	struct sw_chain chain = {0};
+	sw_addr block, next;
 	uint32_t root;
-	if (!sw_memory_u64(collector->go->memory, head, &block) || !block)
+	if (!sw_memory_u64(go->memory, head, &block) || !block)
 		return NULL;
 	struct sw_error *error = add_queue(collector, name, &root);
-	for (unsigned i = 0; !error && block && i < MAX_BLOCKS; i++) {
-		error = add(collector, root, block);
-		if (!sw_memory_u64(collector->go->memory, block + alllink, &block)) {
-			sw_warn(collector->go->warnings, true, "damaged_queue", NULL,
-				"the queue of %s is damaged at its block %u", name, i + 1);
+	for (; !error && block; block = next) {
+		if (sw_chain_is_ring(&chain, block) || chain.steps > MAX_BLOCKS ||
+		    !sw_memory_u64(go->memory, block + alllink, &next)) {
+			warn_of_queue(go, block);
 			break;
 		}
+		error = add(collector, root, block);
 	}
 	return error;
 }
@@ -142,14 +157,13 @@ static struct sw_error *list_span(struct sw_root_collector *collector, uint32_t 
 	struct sw_go *go = collector->go;
 	const struct sw_go_span *span = &go->spans.items[number];
 	struct sw_error *error = NULL;
+	struct sw_chain chain = {0};
 	sw_addr next;
 
-	/* A special may sit on any word of any object: a longer chain is a circle. */
-	uint64_t limit = span->npages * 8192 / 8 * 16;
 	for (sw_addr at = span->specials; !error && at; at = next) {
 		struct special special = {.address = at, .span = number};
-		if (!limit-- || !read_special(go, &special, &next) ||
-		    special.offset >= span->npages * 8192 || out->count >= MAX_SPECIALS) {
+		if (sw_chain_is_ring(&chain, at) || !read_special(go, &special, &next) ||
+		    special.offset >= span->npages * 8192 || chain.steps > MAX_SPECIALS) {
 			sw_warn(go->warnings, true, "damaged_specials", NULL,
 				"the finalizers and cleanups of the span at 0x%" PRIx64
 				" are damaged",

@@ -5,6 +5,7 @@
  * taken. Such an object is live when a live word points to it, and then its own pointers count.
  * Objects that only conservative words point to are scanned conservatively, so the precise ones go
  * first. */
+#include "base/chain.h"
 #include "go/gc_program.h"
 #include "go/stack_walk.h"
 
@@ -394,18 +395,17 @@ static bool scan_defer(struct scan *scan, sw_addr record, sw_addr *link, struct 
 
 static struct sw_error *scan_defers(struct scan *scan)
 {
-	sw_addr record = scan->walk->goroutine->defers, next, trap = 0;
+	sw_addr record = scan->walk->goroutine->defers, next;
+	struct sw_chain chain = {0};
 	struct sw_error *error = NULL;
 
 	scan->frame = UINT32_MAX;
-	for (uint64_t i = 1; record && !error; i++, record = next) {
-		/* A record met again among the last half of all closes a ring. */
-		if (record == trap || i > MAX_DEFERS || !scan_defer(scan, record, &next, &error)) {
+	for (; record && !error; record = next) {
+		if (sw_chain_is_ring(&chain, record) || chain.steps > MAX_DEFERS ||
+		    !scan_defer(scan, record, &next, &error)) {
 			sw_go_walk_damaged(scan->walk, "its deferred calls are damaged", record);
 			break;
 		}
-		if ((i & (i - 1)) == 0)
-			trap = record;
 	}
 	return error;
 }

@@ -218,6 +218,17 @@ static void span_one_of_a_terabyte(struct subject *subject, const struct areas *
 	subject_poke64(subject, span + areas->layout.mspan.npages, 1ull << 27);
 }
 
+/* One span says that it lies where another one is. */
+static void span_moved(struct subject *subject, const struct areas *areas)
+{
+	const struct area *to = area_at(areas, "mspan", 5), *span = area_at(areas, "mspan", 6);
+	sw_offset base = areas->layout.mspan.startAddr;
+
+	subject_poke64(subject, span->addr + base, subject_peek(subject, to->addr + base));
+	subject_poke64(subject, span->addr + areas->layout.mspan.limit,
+		       subject_peek(subject, to->addr + areas->layout.mspan.limit));
+}
+
 static void span_large(struct subject *subject, const struct areas *areas)
 {
 	poke_all(subject, areas, "mspan", areas->layout.mspan.spanclass, 0, 1);
@@ -330,6 +341,20 @@ static void finblock_self(struct subject *subject, const struct areas *areas)
 	poke_all(subject, areas, "finblock", areas->layout.finblock.cnt, UINT32_MAX, 4);
 }
 
+static void queue_rings(struct subject *subject, const struct areas *areas)
+{
+	make_cycle(subject, areas, "finblock", areas->layout.finblock.alllink, false);
+	make_cycle(subject, areas, "cleanup block", areas->layout.cleanupBlock.alllink, false);
+	poke_all(subject, areas, "finblock", areas->layout.finblock.cnt, 100, 4);
+}
+
+/* Where a span of terabytes has specials in a ring. */
+static void special_self_of_many_pages(struct subject *subject, const struct areas *areas)
+{
+	span_pages(subject, areas);
+	make_cycle(subject, areas, "special", areas->layout.special.next, true);
+}
+
 static void cleanup_self(struct subject *subject, const struct areas *areas)
 {
 	make_cycle(subject, areas, "cleanup block", areas->layout.cleanupBlock.alllink, true);
@@ -367,6 +392,7 @@ const struct damage_case heap_cases[] = {
 	CASE(span_elemsize_huge),
 	CASE(span_pages),
 	CASE(span_one_of_a_terabyte),
+	CASE(span_moved),
 	CASE(span_large),
 	CASE(span_pointers_everywhere),
 	CASE(span_bits_at_the_end),
@@ -380,7 +406,9 @@ const struct damage_case heap_cases[] = {
 	CASE(special_ring),
 	CASE(special_offset),
 	CASE(special_kinds),
+	CASE(special_self_of_many_pages),
 	CASE(finblock_self),
+	CASE(queue_rings),
 	CASE(cleanup_self),
 	{0},
 };

@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Bytes; large arrays come from the kernel, past the cap of AddressSanitizer. */
+static const uint64_t MOST_MEMORY = 512 << 20;
+
 /* Of AddressSanitizer; NULL in a build without it. */
 extern void __asan_poison_memory_region(const volatile void *address, size_t size)
 	__attribute__((weak));
@@ -236,6 +239,9 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 	unfence(session);
 	sw_session_close(session);
 	views_end();
+	if (work.peak_memory > MOST_MEMORY)
+		complain(examination, "%llu bytes of large arrays at once",
+			 (unsigned long long)work.peak_memory);
 	if (work.used_memory)
 		complain(examination, "%llu bytes of large arrays are still counted",
 			 (unsigned long long)work.used_memory);

@@ -89,6 +89,7 @@ func main() {
 	references()
 	finalizable()
 	modern()
+	queued()
 	crew := truth.NewCrew()
 	waiting(crew)
 	p.Int("nodes", int64(nodes))
@@ -157,6 +158,20 @@ func finalizable() {
 		finals = append(finals, n)
 	}
 }
+
+// queued blocks the goroutine that runs finalizers in the first of them; the
+// others wait in the queue.
+func queued() {
+	running, gate := make(chan bool), make(chan bool)
+	blocker(func(*node) { close(running); <-gate })
+	runtime.GC()
+	<-running
+	blocker(func(n *node) { n.payload = gate })
+	blocker(func(n *node) { n.payload = running })
+}
+
+//go:noinline
+func blocker(finalize func(*node)) { runtime.SetFinalizer(newNode(0, nil), finalize) }
 
 // waiting leaves goroutines in each state a goroutine can wait in.
 func waiting(crew *truth.Crew) {
