@@ -169,6 +169,12 @@ static bool is_named(const struct sw_go *go, sw_addr pc, const char *name)
 	return sw_go_find_func(go, pc, &func) && !strcmp(sw_go_func_name(&func), name);
 }
 
+/* asm_*.s: runtime.gogo checks and jumps to gogo<>, which is named without the package. */
+static bool is_gogo(const struct sw_go *go, sw_addr pc)
+{
+	return is_named(go, pc, "gogo") || is_named(go, pc, "runtime.gogo");
+}
+
 static void start_at(struct sw_go_stack_start *start, sw_addr pc, sw_addr sp, sw_addr lr)
 {
 	start->is_known = true;
@@ -186,7 +192,7 @@ static void start_on_stack(struct sw_go_walk *walk)
 	uint64_t caller;
 
 	start->is_trap = true;
-	if (is_named(walk->go, pc, "runtime.gogo")) {
+	if (is_gogo(walk->go, pc)) {
 		/* It has switched to the stack and is about to jump to sched.pc. */
 		pc = walk->goroutine->sched_pc;
 	} else if (!is_in_func(walk->go, pc)) {
