@@ -154,6 +154,7 @@ static const struct field fields[] = {
 	FIELD("runtime.moduledata", moduledata, gcdatamask),
 	FIELD("runtime.moduledata", moduledata, gcbssmask),
 	FIELD("runtime.moduledata", moduledata, next),
+	FIELD("runtime.moduledata", moduledata, bad),
 	FIELD("runtime.moduledata", moduledata, textsectmap),
 
 	SIZE_SINCE("runtime._func", func, FIRST),
@@ -296,39 +297,5 @@ struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf 
 	widths_from_dwarf(layout, dwarf, minor);
 	special_kinds(layout, minor);
 	func_ids(layout, minor);
-	return NULL;
-}
-
-struct sw_error *sw_go_globals_from_symbols(struct sw_go_globals *globals,
-					    const struct sw_image *image)
-{
-	static const struct {
-		const char *name;
-		size_t place;
-		bool required;
-	} symbols[] = {
-#define SYMBOL(name, required) {"runtime." #name, offsetof(struct sw_go_globals, name), required}
-		SYMBOL(mheap_, true),	     SYMBOL(allgs, true),
-		SYMBOL(allglen, false),	     SYMBOL(allm, true),
-		SYMBOL(allp, true),	     SYMBOL(firstmoduledata, true),
-		SYMBOL(modulesSlice, false), SYMBOL(gcController, true),
-		SYMBOL(memstats, true),	     SYMBOL(gcphase, true),
-		SYMBOL(allfin, true),	     SYMBOL(gcCleanups, false),
-		SYMBOL(buildVersion, true),  SYMBOL(waitReasonStrings, false),
-		SYMBOL(iscgo, false),	     SYMBOL(work, false),
-		SYMBOL(finq, false),	     SYMBOL(inProgress, false),
-#undef SYMBOL
-	};
-
-	for (size_t i = 0; i < sizeof(symbols) / sizeof(*symbols); i++) {
-		sw_addr *place = (sw_addr *)((char *)globals + symbols[i].place);
-		if (!sw_image_symbol(image, symbols[i].name, place, NULL) && symbols[i].required)
-			return sw_error_hint(sw_error_format(SW_ERR_UNSUPPORTED,
-							     "%s has no symbol %s", image->path,
-							     symbols[i].name),
-					     "stripped Go programs cannot be analysed yet: give "
-					     "the unstripped build of "
-					     "the same program with --exe");
-	}
 	return NULL;
 }

@@ -6,7 +6,6 @@
 #include "target/memory.h"
 
 struct sw_dwarf;
-struct sw_image;
 
 /* Bytes from the struct's start; a field that this version does not have is SW_ABSENT. */
 typedef uint32_t sw_offset;
@@ -72,7 +71,8 @@ struct sw_layout {
 	struct {
 		sw_offset pcHeader, funcnametab, cutab, filetab, pctab, pclntable, ftab, text,
 			etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss,
-			types, etypes, rodata, gofunc, gcdatamask, gcbssmask, next, textsectmap;
+			types, etypes, rodata, gofunc, gcdatamask, gcbssmask, next, bad,
+			textsectmap;
 	} moduledata;
 	struct {
 		sw_offset size, entryOff, nameOff, args, deferreturn, pcsp, pcfile, pcln, npcdata,
@@ -109,20 +109,9 @@ struct sw_layout {
 	} func_id;
 };
 
-/* Addresses of the runtime's variables in the target, 0 when there is none. */
-struct sw_go_globals {
-	sw_addr mheap_, allgs, allglen, allm, allp, firstmoduledata, modulesSlice, gcController,
-		memstats, gcphase, allfin, gcCleanups, buildVersion, waitReasonStrings, iscgo, work,
-		finq, inProgress;
-};
-
 /* Fills the layout for Go 1.`minor` from the binary's DWARF. A field that this version must have
  * and DWARF does not tell is SW_ERR_UNSUPPORTED naming it. */
 struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf,
 				      unsigned minor);
-
-/* Finds the runtime's variables by symbol. */
-struct sw_error *sw_go_globals_from_symbols(struct sw_go_globals *globals,
-					    const struct sw_image *image);
 
 #endif

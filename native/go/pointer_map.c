@@ -178,16 +178,24 @@ static const uint8_t *build_mask(struct sw_go *go, sw_addr type, uint64_t pointe
 
 /* ---- any type ---- */
 
-/* GCData is a slot that holds the mask once the runtime has built it; until then 0, or while it
- * is at it the address of runtime.inProgress (a byte: no mask of this size is readable there, or
- * it is not the mask, so small values are built here too). */
+/* Masks that the runtime has built are in memory of their own; runtime.inProgress, which stands
+ * for one that is being built, is a variable (runtime/type.go, 1.24). */
+static bool is_in_progress(const struct sw_go *go, sw_addr mask)
+{
+	for (size_t i = 0; i < go->modules.count; i++)
+		if (mask >= go->modules.items[i].noptrdata && mask < go->modules.items[i].enoptrbss)
+			return true;
+	return false;
+}
+
+/* GCData is a slot that holds the mask once the runtime has built it, until then 0. */
 static const uint8_t *on_demand_mask(struct sw_go *go, sw_addr type, sw_addr slot,
 				     uint64_t pointer_bytes)
 {
 	sw_addr mask;
 	if (!sw_memory_u64(go->memory, slot, &mask))
 		return NULL;
-	if (!mask || mask == go->globals.inProgress)
+	if (!mask || is_in_progress(go, mask))
 		return build_mask(go, type, pointer_bytes);
 	return sw_memory_view(go->memory, mask, (pointer_bytes / 8 + 7) / 8);
 }

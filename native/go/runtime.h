@@ -109,6 +109,12 @@ struct sw_go_root {
 };
 SW_VECTOR(struct sw_go_root, sw_go_roots);
 
+/* Addresses of the runtime's variables in the target. */
+struct sw_go_globals {
+	sw_addr firstmoduledata, mheap_, allgs, allp, gcController, memstats, gcphase, allfin;
+	sw_addr gcCleanups; /* 1.25 */
+};
+
 struct sw_go {
 	struct sw_target *target;
 	const struct sw_memory *memory; /* of the target, with the image's pages */
@@ -144,6 +150,13 @@ struct sw_error *sw_go_open(struct sw_target *target, struct sw_image *image, st
 			    struct sw_warnings *warnings, struct sw_go **out);
 void sw_go_close(struct sw_go *go);
 
+/* ---- version.c, globals.c, module.c: the steps of discovery ---- */
+/* go->version and go->minor. */
+struct sw_error *sw_go_read_version(struct sw_go *go);
+/* go->globals. Needs the version. */
+struct sw_error *sw_go_find_globals(struct sw_go *go);
+/* go->modules. Needs the layout. */
+struct sw_error *sw_go_read_modules(struct sw_go *go);
 /* The module whose text holds a pc, or NULL. */
 const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc);
 

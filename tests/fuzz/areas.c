@@ -165,19 +165,18 @@ static void add_goroutines(const struct collector *collector)
 		add_chain(collector, "defer", g->defers, go->layout.defer.link,
 			  go->layout.defer.size);
 		add(collector, "panic", g->panics, 64);
+		add(collector, "m", g->m, go->layout.m.size < 512 ? go->layout.m.size : 512);
 		add_functions(collector, g);
 	}
 	sw_addr allgs = go->globals.allgs;
 	add(collector, "allgs", peek(collector, allgs), 8 * peek(collector, allgs + 8));
 }
 
-static void add_threads(const struct collector *collector)
+static void add_processors(const struct collector *collector)
 {
 	const struct sw_go *go = collector->go;
 	sw_addr list = peek(collector, go->globals.allp);
 
-	add_chain(collector, "m", peek(collector, go->globals.allm), go->layout.m.alllink,
-		  go->layout.m.size < 512 ? go->layout.m.size : 512);
 	for (uint64_t i = 0; i < peek(collector, go->globals.allp + 8) && i < 64; i++) {
 		sw_addr p = peek(collector, list + 8 * i);
 		sw_addr mcache = peek(collector, p + go->layout.p.mcache);
@@ -379,7 +378,7 @@ static void collect(struct collector *collector)
 	add_spans(collector);
 	add_mheap(collector);
 	add_goroutines(collector);
-	add_threads(collector);
+	add_processors(collector);
 	add_globals(collector);
 	for (size_t i = 0; i < go->modules.count; i++)
 		add_module(collector, &go->modules.items[i]);

@@ -16,12 +16,6 @@ static void module_next_self(struct subject *subject, const struct areas *areas)
 {
 	module_word(subject, areas, areas->layout.moduledata.next,
 		    area_at(areas, "moduledata", 0)->addr);
-	subject_poke64(subject, areas->globals.modulesSlice, 0);
-}
-
-static void modules_long(struct subject *subject, const struct areas *areas)
-{
-	subject_poke64(subject, subject_peek(subject, areas->globals.modulesSlice) + 8, 1023);
 }
 
 static void module_text_everything(struct subject *subject, const struct areas *areas)
@@ -166,7 +160,6 @@ ZERO(zero_symbols, ".symtab")
 
 const struct damage_case module_cases[] = {
 	CASE(module_next_self),
-	CASE(modules_long),
 	CASE(module_text_everything),
 	CASE(module_ftab_long),
 	CASE(module_ftab_short),

@@ -1,0 +1,155 @@
+/* The linked modules: the program and its plug-ins (runtime/symtab.go). */
+#include "go/runtime.h"
+
+enum { MAX_MODULES = 1024 };
+
+struct slice {
+	sw_addr data;
+	uint64_t length;
+};
+
+static bool read_slice(const struct sw_memory *memory, sw_addr at, struct slice *out)
+{
+	return sw_memory_u64(memory, at, &out->data) && sw_memory_u64(memory, at + 8, &out->length);
+}
+
+static const uint8_t *view_slice(const struct sw_go *go, sw_addr at, uint64_t item, uint64_t *count)
+{
+	struct slice slice;
+	*count = 0;
+	if (!read_slice(go->memory, at, &slice) || slice.length > UINT32_MAX)
+		return NULL;
+	const uint8_t *bytes = sw_memory_view(go->memory, slice.data, slice.length * item);
+	if (bytes)
+		*count = slice.length;
+	return bytes;
+}
+
+static bool read_bit_vector(const struct sw_go *go, sw_addr at, sw_addr *bits, uint64_t *count)
+{
+	uint32_t n;
+	if (!sw_memory_u32(go->memory, at, &n) || !sw_memory_u64(go->memory, at + 8, bits))
+		return false;
+	*count = n;
+	return true;
+}
+
+static bool read_addresses(const struct sw_go *go, struct sw_go_module *module)
+{
+	const struct {
+		sw_offset offset;
+		sw_addr *place;
+	} words[] = {
+		{go->layout.moduledata.text, &module->text},
+		{go->layout.moduledata.etext, &module->etext},
+		{go->layout.moduledata.noptrdata, &module->noptrdata},
+		{go->layout.moduledata.enoptrdata, &module->enoptrdata},
+		{go->layout.moduledata.data, &module->data},
+		{go->layout.moduledata.edata, &module->edata},
+		{go->layout.moduledata.bss, &module->bss},
+		{go->layout.moduledata.ebss, &module->ebss},
+		{go->layout.moduledata.noptrbss, &module->noptrbss},
+		{go->layout.moduledata.enoptrbss, &module->enoptrbss},
+		{go->layout.moduledata.types, &module->types},
+		{go->layout.moduledata.etypes, &module->etypes},
+		{go->layout.moduledata.rodata, &module->rodata},
+		{go->layout.moduledata.gofunc, &module->gofunc},
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!sw_memory_u64(go->memory, module->address + words[i].offset, words[i].place))
+			return false;
+	return true;
+}
+
+static void read_tables(const struct sw_go *go, struct sw_go_module *module)
+{
+	sw_addr at = module->address;
+	module->pclntable =
+		view_slice(go, at + go->layout.moduledata.pclntable, 1, &module->pclntable_size);
+	module->funcnametab = view_slice(go, at + go->layout.moduledata.funcnametab, 1,
+					 &module->funcnametab_size);
+	module->pctab = view_slice(go, at + go->layout.moduledata.pctab, 1, &module->pctab_size);
+	module->filetab =
+		view_slice(go, at + go->layout.moduledata.filetab, 1, &module->filetab_size);
+	module->cutab = view_slice(go, at + go->layout.moduledata.cutab, 4, &module->cutab_size);
+	module->cutab_size *= 4;
+	module->ftab = view_slice(go, at + go->layout.moduledata.ftab, 8, &module->ftab_count);
+}
+
+/* Facts that hold for every linked module; runtime/symtab.go moduledataverify1. */
+static bool is_sane(const struct sw_go_module *module)
+{
+	return module->text < module->etext && module->data <= module->edata &&
+	       module->bss <= module->ebss && module->types < module->etypes &&
+	       module->gcdata_bits <= (module->edata - module->data) / 8 + 1 &&
+	       module->gcbss_bits <= (module->ebss - module->bss) / 8 + 1;
+}
+
+static struct sw_error *add_module(struct sw_go *go, sw_addr address)
+{
+	struct sw_go_module module = {.address = address};
+	if (!read_addresses(go, &module) ||
+	    !read_bit_vector(go, address + go->layout.moduledata.gcdatamask, &module.gcdatamask,
+			     &module.gcdata_bits) ||
+	    !read_bit_vector(go, address + go->layout.moduledata.gcbssmask, &module.gcbssmask,
+			     &module.gcbss_bits) ||
+	    !is_sane(&module)) {
+		sw_warn(go->warnings, true, "damaged_module", NULL,
+			"the module data at 0x%llx is damaged; its globals and functions are "
+			"missing",
+			(unsigned long long)address);
+		return NULL;
+	}
+	read_tables(go, &module);
+	if (!module.pclntable || !module.ftab || !module.pctab)
+		sw_warn(go->warnings, true, "missing_pclntab",
+			"give the executable of this very build with --exe",
+			"the function tables of the module at 0x%llx cannot be read; goroutine "
+			"stacks "
+			"are missing",
+			(unsigned long long)address);
+	return sw_go_modules_add(&go->modules, module);
+}
+
+static bool is_known(const struct sw_go *go, sw_addr module)
+{
+	for (size_t i = 0; i < go->modules.count; i++)
+		if (go->modules.items[i].address == module)
+			return true;
+	return false;
+}
+
+/* The active modules: the chain from the first, without those that plug-ins could not bring
+ * (runtime/symtab.go modulesinit). */
+struct sw_error *sw_go_read_modules(struct sw_go *go)
+{
+	struct sw_error *error = NULL;
+	sw_addr module = go->globals.firstmoduledata;
+	uint8_t bad;
+
+	for (unsigned count = 0; !error && module && count < MAX_MODULES; count++) {
+		if (is_known(go, module)) {
+			sw_warn(go->warnings, true, "damaged_module", NULL,
+				"the chain of modules comes back to 0x%llx; others may be missing",
+				(unsigned long long)module);
+			break;
+		}
+		if (sw_memory_read(go->memory, module + go->layout.moduledata.bad, &bad, 1) && !bad)
+			error = add_module(go, module);
+		if (!sw_memory_u64(go->memory, module + go->layout.moduledata.next, &module))
+			break;
+	}
+	if (!error && !go->modules.count)
+		error = sw_error_hint(sw_error_format(SW_ERR_DAMAGED,
+						      "no module data of the Go runtime is usable"),
+				      "is the executable the one that was running?");
+	return error;
+}
+
+const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc)
+{
+	for (size_t i = 0; i < go->modules.count; i++)
+		if (pc >= go->modules.items[i].text && pc < go->modules.items[i].etext)
+			return &go->modules.items[i];
+	return NULL;
+}
