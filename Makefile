@@ -1,9 +1,11 @@
 # make          the program and the Python module, in build/
 # make check    every test            make lint     formatter, warnings, analysis, floors
 # make demo     see it work           make bench    figures for docs/performance.md
+# make arm64    the program for arm64, in build/arm64
 # make fuzz     damaged input, as long as SECONDS says
 # make format   lays out every file as lint wants it
 # make docs     docs/commands.md, from the commands' own help
+# make layouts  native/go/layout_tables.h, from the debug information of every release of Go
 # make install-deps                   what a new Debian machine lacks (.ci/packages)
 
 CC ?= cc
@@ -13,6 +15,15 @@ comma := ,
 # Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
 ROOMS ?= base target report image heap go . command
 SANITIZE ?=
+# CROSS=aarch64-linux-gnu- RUN=qemu-aarch64 builds for another machine and runs the tests for it.
+CROSS ?=
+RUN ?=
+ifneq ($(CROSS),)
+override CC := $(CROSS)gcc
+override AR := $(CROSS)ar
+# What tests build, they run here.
+unexport CC AR
+endif
 
 CPPFLAGS := -D_GNU_SOURCE -Inative
 # "override": CFLAGS of the command line choose only how to optimize.
@@ -67,8 +78,11 @@ $(BUILD)/fuzz: $(wildcard tests/fuzz/*.[ch]) $(LIBRARY)
 	$(CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(LDFLAGS) $(FUZZ_WRAP) \
 		$(filter %.c %.a,$^) $(LDLIBS) -o $@
 
+$(BUILD)/show: tests/layouts/show.c $(LIBRARY)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 native-tests: $(TESTS)
-	@set -e; for test in $(TESTS); do echo "== $$test"; $$test; done
+	@set -e; for test in $(TESTS); do echo "== $$test"; $(RUN) $$test; done
 
 clean:
 	rm -rf $(BUILD)
@@ -78,18 +92,27 @@ clean:
 
 # ---- tests ----
 
-.PHONY: check sanitized-tests check-python
+.PHONY: check sanitized-tests arm64 arm64-tests check-python
 # One after the other, so that what a test prints stands together.
 check:
 	$(MAKE) all
 	$(MAKE) native-tests
 	$(MAKE) sanitized-tests
+	$(MAKE) arm64-tests
 	$(MAKE) check-python
 
 # The same tests under AddressSanitizer and UBSan, and the program, for damaged input.
 sanitized-tests:
 	$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=address,undefined CFLAGS="-O1 -g" \
 		$(BUILD)/sanitize/spanwalk native-tests
+
+# The program for arm64, and the tests in qemu, which has no ptrace(2).
+ARM64 := BUILD=$(BUILD)/arm64 CROSS=aarch64-linux-gnu- RUN=qemu-aarch64
+arm64:
+	$(MAKE) $(ARM64) $(BUILD)/arm64/spanwalk
+
+arm64-tests:
+	SPANWALK_NO_PTRACE=1 $(MAKE) $(ARM64) $(BUILD)/arm64/spanwalk native-tests
 
 .PHONY: fuzz fuzz-driver
 SECONDS ?= 60
@@ -102,7 +125,7 @@ fuzz-driver:
 		$(BUILD)/sanitize/fuzz $(BUILD)/sanitize/spanwalk
 
 # PYTEST_ARGS="-k hosts" runs a part. Without a Go toolchain, tests that need one are left out.
-check-python: all $(BUILD)/venv/ready
+check-python: all $(BUILD)/show $(BUILD)/venv/ready
 	@if ! command -v go >/dev/null; then echo "no Go toolchain: committed cores only"; fi
 	$(if $(shell command -v go),,SPANWALK_NO_GO=1) SPANWALK_BUILD=$(abspath $(BUILD)) \
 		$(BUILD)/venv/bin/python -m pytest $(PYTEST_ARGS) tests
@@ -147,7 +170,7 @@ lint-go:
 
 # ---- and the rest ----
 
-.PHONY: install-deps demo docs bench
+.PHONY: install-deps demo docs layouts bench
 install-deps:
 	@bash .ci/install
 
@@ -158,6 +181,10 @@ demo: install-deps
 docs: $(BUILD)/spanwalk
 	$(BUILD)/spanwalk help --markdown >$(BUILD)/commands.md
 	cp $(BUILD)/commands.md docs/commands.md
+
+# native/go/layout_tables.h, with every release of Go.
+layouts: $(BUILD)/show
+	SPANWALK_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/layouts/layouts.py
 
 # On a machine that does nothing else. BENCH_ARGS="--sizes 1e6" is quick.
 bench: all

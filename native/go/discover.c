@@ -12,29 +12,42 @@ static struct sw_error *read_phase(struct sw_go *go)
 	return NULL;
 }
 
-static struct sw_error *discover(struct sw_go *go)
+/* Debug information is a help, not a need. */
+static struct sw_error *open_dwarf(struct sw_go *go)
 {
-	struct sw_error *error = sw_go_read_version(go);
-	if (!error)
-		error = sw_dwarf_open(go->image, &go->dwarf);
-	if (!error)
-		error = sw_layout_from_dwarf(&go->layout, go->dwarf, go->minor);
-	if (!error)
-		error = sw_go_find_globals(go);
-	if (!error)
-		error = read_phase(go);
-	if (!error)
-		error = sw_go_read_modules(go);
-	if (!error)
-		error = sw_go_read_spans(go);
-	if (!error)
-		error = sw_go_read_goroutines(go);
-	if (!error && sw_dwarf_damaged_units(go->dwarf))
+	return go->image->has_dwarf ? sw_dwarf_open(go->image, &go->dwarf) : NULL;
+}
+
+static struct sw_error *read_layout(struct sw_go *go)
+{
+	if (go->dwarf)
+		return sw_layout_fill(&go->layout, &go->release, sw_layout_from_dwarf, go->dwarf);
+	return sw_layout_fill(&go->layout, &go->release, sw_layout_from_table, &go->release);
+}
+
+static void warn_of_dwarf(struct sw_go *go)
+{
+	size_t damaged = go->dwarf ? sw_dwarf_damaged_units(go->dwarf) : 0;
+	if (damaged)
 		sw_warn(go->warnings, true, "damaged_debug_information", NULL,
 			"%zu units of the debug information cannot be read whole; names and types "
 			"of "
 			"theirs are missing",
-			sw_dwarf_damaged_units(go->dwarf));
+			damaged);
+}
+
+static struct sw_error *discover(struct sw_go *go)
+{
+	static struct sw_error *(*const steps[])(struct sw_go *) = {
+		sw_go_read_version, open_dwarf,		read_layout,	  sw_go_find_globals,
+		read_phase,	    sw_go_read_modules, sw_go_read_spans, sw_go_read_goroutines,
+	};
+	struct sw_error *error = NULL;
+
+	for (size_t i = 0; !error && i < sizeof(steps) / sizeof(*steps); i++)
+		error = steps[i](go);
+	if (!error)
+		warn_of_dwarf(go);
 	return error;
 }
 

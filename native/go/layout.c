@@ -4,34 +4,46 @@
 
 #include <string.h>
 
-/* One field: where it goes in struct sw_layout, what DWARF calls it, and which versions have it. */
+/* One number of the layout: where it goes in struct sw_layout, whose it is, which releases have
+ * it. */
 struct field {
-	const char *type, *member; /* member NULL: the size of the struct */
-	size_t place;		   /* offset into struct sw_layout */
-	unsigned since, until;	   /* Go 1.since … 1.until */
+	struct sw_layout_field name;
+	size_t place;	       /* offset into struct sw_layout */
+	unsigned since, until; /* Go 1.since … 1.until */
 };
 
 enum { FIRST = 18, LAST = 99 };
 
-#define FIELD_NAMED(type, group, place, member, since, until)                       \
-	{                                                                           \
-		type, member, offsetof(struct sw_layout, group.place), since, until \
+#define FIELD_NAMED(type, group, place, member, since, until)                                     \
+	{                                                                                         \
+		{type, member, SW_LAYOUT_OFFSET}, offsetof(struct sw_layout, group.place), since, \
+			until                                                                     \
 	}
 #define FIELD(type, group, member) FIELD_NAMED(type, group, member, #member, FIRST, LAST)
 #define FIELD_SINCE(type, group, member, since) \
 	FIELD_NAMED(type, group, member, #member, since, LAST)
-#define SIZE_SINCE(type, group, since) FIELD_NAMED(type, group, size, NULL, since, LAST)
+#define SIZE_NAMED(type, group, place, since)                                                    \
+	{                                                                                        \
+		{type, "", SW_LAYOUT_SIZE}, offsetof(struct sw_layout, group.place), since, LAST \
+	}
+#define SIZE(type, group) SIZE_NAMED(type, group, size, FIRST)
+#define WIDTH(type, group, place, member)                                                        \
+	{                                                                                        \
+		{type, member, SW_LAYOUT_WIDTH}, offsetof(struct sw_layout, group.place), FIRST, \
+			LAST                                                                     \
+	}
 
 /* The structs are declared in src/runtime: mheap.go (mspan, mheap, heapArena, special*),
  * runtime2.go (g, gobuf, m, p, _defer, _func), mcache.go, mfinal.go (finblock), mcleanup.go,
  * symtab.go (moduledata), mgcpacer.go (gcControllerState), mstats.go, chan.go. */
 static const struct field fields[] = {
-	SIZE_SINCE("runtime.mspan", mspan, FIRST),
+	SIZE("runtime.mspan", mspan),
 	FIELD("runtime.mspan", mspan, startAddr),
 	FIELD("runtime.mspan", mspan, npages),
 	FIELD("runtime.mspan", mspan, freeindex),
 	FIELD("runtime.mspan", mspan, nelems),
-	FIELD_SINCE("runtime.mspan", mspan, freeIndexForScan, 19),
+	WIDTH("runtime.mspan", mspan, index_size, "freeindex"),
+	FIELD_SINCE("runtime.mspan", mspan, freeIndexForScan, 20),
 	FIELD("runtime.mspan", mspan, allocBits),
 	FIELD("runtime.mspan", mspan, gcmarkBits),
 	FIELD("runtime.mspan", mspan, sweepgen),
@@ -52,9 +64,12 @@ static const struct field fields[] = {
 	FIELD("runtime.heapArena", heapArena, spans),
 	FIELD_NAMED("runtime.heapArena", heapArena, bitmap, "bitmap", FIRST, 21),
 	FIELD_NAMED("runtime.heapArena", heapArena, noMorePtrs, "noMorePtrs", 20, 21),
+	FIELD_NAMED("runtime.heapArena", heapArena, bitmap, "heapArenaPtrScalar.bitmap", 22, 22),
+	FIELD_NAMED("runtime.heapArena", heapArena, noMorePtrs, "heapArenaPtrScalar.noMorePtrs", 22,
+		    22),
 	FIELD_SINCE("runtime.heapArena", heapArena, pageUseSpanInlineMarkBits, 25),
 
-	SIZE_SINCE("runtime.g", g, FIRST),
+	SIZE("runtime.g", g),
 	FIELD_NAMED("runtime.g", g, stack_lo, "stack.lo", FIRST, LAST),
 	FIELD_NAMED("runtime.g", g, stack_hi, "stack.hi", FIRST, LAST),
 	FIELD_NAMED("runtime.g", g, panic, "_panic", FIRST, LAST),
@@ -82,7 +97,7 @@ static const struct field fields[] = {
 	FIELD("runtime.gobuf", gobuf, lr),
 	FIELD("runtime.gobuf", gobuf, bp),
 
-	SIZE_SINCE("runtime.m", m, FIRST),
+	SIZE("runtime.m", m),
 	FIELD("runtime.m", m, g0),
 	FIELD("runtime.m", m, gsignal),
 	FIELD("runtime.m", m, procid),
@@ -101,16 +116,17 @@ static const struct field fields[] = {
 	FIELD("runtime.mcache", mcache, tiny),
 	FIELD("runtime.mcache", mcache, alloc),
 
-	SIZE_SINCE("runtime._defer", defer, FIRST),
+	SIZE("runtime._defer", defer),
 	FIELD("runtime._defer", defer, heap),
 	FIELD("runtime._defer", defer, fn),
 	FIELD("runtime._defer", defer, link),
 	FIELD("runtime._defer", defer, sp),
 	FIELD("runtime._defer", defer, pc),
 
-	SIZE_SINCE("runtime.special", special, FIRST),
+	SIZE("runtime.special", special),
 	FIELD("runtime.special", special, next),
 	FIELD("runtime.special", special, offset),
+	WIDTH("runtime.special", special, offset_size, "offset"),
 	FIELD("runtime.special", special, kind),
 	FIELD("runtime.specialfinalizer", specialfinalizer, fn),
 	FIELD_SINCE("runtime.specialWeakHandle", specialWeakHandle, handle, 23),
@@ -128,7 +144,7 @@ static const struct field fields[] = {
 	FIELD_SINCE("runtime.cleanupBlockHeader", cleanupBlock, alllink, 25),
 	FIELD_SINCE("runtime.cleanupBlockHeader", cleanupBlock, n, 25),
 	FIELD_SINCE("runtime.cleanupBlock", cleanupBlock, cleanups, 25),
-	FIELD_NAMED("runtime.cleanupFn", cleanupBlock, item_size, NULL, 26, LAST),
+	SIZE_NAMED("runtime.cleanupFn", cleanupBlock, item_size, 26),
 
 	FIELD("runtime.moduledata", moduledata, pcHeader),
 	FIELD("runtime.moduledata", moduledata, funcnametab),
@@ -155,9 +171,17 @@ static const struct field fields[] = {
 	FIELD("runtime.moduledata", moduledata, gcbssmask),
 	FIELD("runtime.moduledata", moduledata, next),
 	FIELD("runtime.moduledata", moduledata, bad),
+	FIELD("runtime.moduledata", moduledata, minpc),
+	FIELD("runtime.moduledata", moduledata, maxpc),
+	FIELD("runtime.moduledata", moduledata, typemap),
+	FIELD_NAMED("runtime.moduledata", moduledata, typelinks, "typelinks", FIRST, 26),
+	FIELD_NAMED("runtime.moduledata", moduledata, itablinks, "itablinks", FIRST, 26),
+	FIELD_SINCE("runtime.moduledata", moduledata, typedesclen, 27),
+	FIELD_SINCE("runtime.moduledata", moduledata, itaboffset, 27),
+	FIELD_SINCE("runtime.moduledata", moduledata, itabsize, 27),
 	FIELD("runtime.moduledata", moduledata, textsectmap),
 
-	SIZE_SINCE("runtime._func", func, FIRST),
+	SIZE("runtime._func", func),
 	FIELD_SINCE("runtime._func", func, entryOff, 20),
 	FIELD_SINCE("runtime._func", func, nameOff, 20),
 	FIELD_NAMED("runtime._func", func, entryOff, "entryoff", FIRST, 19),
@@ -201,9 +225,8 @@ static const struct field fields[] = {
 	FIELD("runtime.mstats", mstats, gcMiscSys),
 	FIELD("runtime.mstats", mstats, other_sys),
 	FIELD("runtime.mstats", mstats, heapStats),
-	FIELD("runtime.mstats", mstats, enablegc),
 
-	SIZE_SINCE("runtime.heapStatsDelta", heapStatsDelta, FIRST),
+	SIZE("runtime.heapStatsDelta", heapStatsDelta),
 	FIELD("runtime.heapStatsDelta", heapStatsDelta, committed),
 	FIELD("runtime.heapStatsDelta", heapStatsDelta, released),
 	FIELD("runtime.heapStatsDelta", heapStatsDelta, inHeap),
@@ -225,29 +248,6 @@ static const struct field fields[] = {
 	FIELD("runtime.hchan", hchan, qcount),
 	FIELD("runtime.hchan", hchan, elemsize),
 };
-
-static bool find(struct sw_dwarf *dwarf, const struct field *field, uint64_t *offset)
-{
-	uint64_t size;
-	if (!field->member)
-		return sw_dwarf_sizeof(dwarf, field->type, offset);
-	return sw_dwarf_member(dwarf, field->type, field->member, offset, &size);
-}
-
-/* Fields whose width changed between versions. */
-static void widths_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf, unsigned minor)
-{
-	uint64_t offset, size;
-
-	layout->mspan.index_size = minor >= 22 ? 2 : 8;
-	if (sw_dwarf_member(dwarf, "runtime.mspan", "freeindex", &offset, &size))
-		layout->mspan.index_size = (uint32_t)size;
-	layout->special.offset_size = minor >= 24 ? 8 : 2;
-	if (sw_dwarf_member(dwarf, "runtime.special", "offset", &offset, &size))
-		layout->special.offset_size = (uint32_t)size;
-	if (minor == 25)
-		layout->cleanupBlock.item_size = 8;
-}
 
 /* specialKind constants: runtime/mheap.go. */
 static void special_kinds(struct sw_layout *layout, unsigned minor)
@@ -274,28 +274,69 @@ static void func_ids(struct sw_layout *layout, unsigned minor)
 	layout->func_id.systemstack = (uint8_t)(19 + corostart + cleanups);
 }
 
-struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf,
-				      unsigned minor)
+/* ---- filling ---- */
+
+/* Two facts that a number of a minor release does not tell: the arena's bitmap came back in 1.22
+ * with an experiment, and conservative scanning got its own free index by a late patch (issue
+ * 54596 of Go: 1.18.9, 1.19.4). */
+static bool has_field(const struct field *field, const struct sw_layout_release *release)
+{
+	if (field->since == 22 && field->until == 22)
+		return release->minor == 22 && sw_layout_has_experiment(release, "noallocheaders");
+	if (!strcmp(field->name.member, "freeIndexForScan"))
+		return release->minor > 19 || (release->minor == 19 && release->patch >= 4) ||
+		       (release->minor == 18 && release->patch >= 9);
+	return release->minor >= field->since && release->minor <= field->until;
+}
+
+size_t sw_layout_fields(const struct sw_layout_release *release, size_t from,
+			const struct sw_layout_field **out)
+{
+	for (; from < sizeof(fields) / sizeof(*fields); from++)
+		if (has_field(&fields[from], release)) {
+			*out = &fields[from].name;
+			return from + 1;
+		}
+	return 0;
+}
+
+bool sw_layout_from_dwarf(void *dwarf, const struct sw_layout_field *field, uint64_t *out)
+{
+	uint64_t offset, size;
+
+	if (field->what == SW_LAYOUT_SIZE)
+		return sw_dwarf_sizeof(dwarf, field->type, out);
+	if (!sw_dwarf_member(dwarf, field->type, field->member, &offset, &size))
+		return false;
+	*out = field->what == SW_LAYOUT_WIDTH ? size : offset;
+	return true;
+}
+
+static struct sw_error *missing(const struct sw_layout_field *field, unsigned minor)
+{
+	return sw_error_hint(
+		sw_error_format(SW_ERR_UNSUPPORTED, "nothing tells %s%s%s%s of Go 1.%u",
+				field->what == SW_LAYOUT_OFFSET ? "where " : "the size of ",
+				field->type, *field->member ? "." : "", field->member, minor),
+		"is the executable complete, and built by an unmodified Go release?");
+}
+
+struct sw_error *sw_layout_fill(struct sw_layout *layout, const struct sw_layout_release *release,
+				sw_layout_source *source, void *context)
 {
 	memset(layout, 0xff, sizeof(*layout)); /* SW_ABSENT everywhere */
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
 		const struct field *field = &fields[i];
-		uint64_t offset;
-		if (minor < field->since || minor > field->until)
+		uint64_t number;
+		if (!has_field(field, release))
 			continue;
-		if (!find(dwarf, field, &offset) || offset >= SW_ABSENT)
-			return sw_error_hint(
-				sw_error_format(
-					SW_ERR_UNSUPPORTED,
-					"the debug information does not tell %s%s%s of Go 1.%u",
-					field->type, field->member ? "." : "'s size",
-					field->member ? field->member : "", minor),
-				"is the executable complete, and built by an unmodified Go "
-				"release?");
-		*(sw_offset *)((char *)layout + field->place) = (sw_offset)offset;
+		if (!source(context, &field->name, &number) || number >= SW_ABSENT)
+			return missing(&field->name, release->minor);
+		*(uint32_t *)((char *)layout + field->place) = (uint32_t)number;
 	}
-	widths_from_dwarf(layout, dwarf, minor);
-	special_kinds(layout, minor);
-	func_ids(layout, minor);
+	if (release->minor == 25) /* a cleanup is a func value yet */
+		layout->cleanupBlock.item_size = 8;
+	special_kinds(layout, release->minor);
+	func_ids(layout, release->minor);
 	return NULL;
 }

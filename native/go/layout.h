@@ -3,9 +3,7 @@
 #define SW_GO_LAYOUT_H
 
 #include "base/error.h"
-#include "target/memory.h"
-
-struct sw_dwarf;
+#include "target/target.h"
 
 /* Bytes from the struct's start; a field that this version does not have is SW_ABSENT. */
 typedef uint32_t sw_offset;
@@ -72,7 +70,8 @@ struct sw_layout {
 		sw_offset pcHeader, funcnametab, cutab, filetab, pctab, pclntable, ftab, text,
 			etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss,
 			types, etypes, rodata, gofunc, gcdatamask, gcbssmask, next, bad,
-			textsectmap;
+			textsectmap, minpc, maxpc, typemap, typelinks, itablinks, typedesclen,
+			itaboffset, itabsize;
 	} moduledata;
 	struct {
 		sw_offset size, entryOff, nameOff, args, deferreturn, pcsp, pcfile, pcln, npcdata,
@@ -86,7 +85,7 @@ struct sw_layout {
 	struct {
 		sw_offset numgc, numforcedgc, last_gc_unix, last_gc_nanotime, pause_total_ns,
 			stacks_sys, mspan_sys, mcache_sys, buckhash_sys, gcMiscSys, other_sys,
-			heapStats, enablegc;
+			heapStats;
 	} mstats;
 	struct {
 		sw_offset size, committed, released, inHeap, inStacks, inWorkBufs, inPtrScalarBits,
@@ -109,9 +108,36 @@ struct sw_layout {
 	} func_id;
 };
 
-/* Fills the layout for Go 1.`minor` from the binary's DWARF. A field that this version must have
- * and DWARF does not tell is SW_ERR_UNSUPPORTED naming it. */
-struct sw_error *sw_layout_from_dwarf(struct sw_layout *layout, struct sw_dwarf *dwarf,
-				      unsigned minor);
+/* A number of the layout, by the runtime's own names. */
+enum sw_layout_what { SW_LAYOUT_OFFSET, SW_LAYOUT_SIZE, SW_LAYOUT_WIDTH };
+struct sw_layout_field {
+	const char *type, *member; /* member "": of the whole struct; nested ones as "stack.lo" */
+	enum sw_layout_what what;  /* bytes from the struct's start, or of the struct, the member */
+};
+
+/* What decides which fields there are and where. */
+struct sw_layout_release {
+	unsigned minor, patch; /* Go 1.minor.patch */
+	enum sw_arch arch;
+	const char *experiments; /* GOEXPERIMENT: "nogreenteagc,noswissmap", NULL for none */
+};
+
+bool sw_layout_has_experiment(const struct sw_layout_release *release, const char *name);
+
+/* Tells the number of a field; false when it does not know. */
+typedef bool sw_layout_source(void *context, const struct sw_layout_field *field, uint64_t *out);
+
+/* Fills the layout. A field that this release must have and that the source does not tell is
+ * SW_ERR_UNSUPPORTED naming it. */
+struct sw_error *sw_layout_fill(struct sw_layout *layout, const struct sw_layout_release *release,
+				sw_layout_source *source, void *context);
+
+/* Sources: debug information (context: struct sw_dwarf), the generated table of that release
+ * (context: struct sw_layout_release). */
+sw_layout_source sw_layout_from_dwarf, sw_layout_from_table;
+
+/* The fields that a release has, one after the other: the place of the next one, 0 at the end. */
+size_t sw_layout_fields(const struct sw_layout_release *release, size_t from,
+			const struct sw_layout_field **out);
 
 #endif

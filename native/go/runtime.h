@@ -126,6 +126,7 @@ struct sw_go {
 
 	char *version;	/* runtime.buildVersion: "go1.26.8", experiments with it */
 	unsigned minor; /* 26 */
+	struct sw_layout_release release;
 	struct sw_layout layout;
 	struct sw_go_modules modules;
 	struct sw_go_globals globals; /* addresses of the runtime's own variables */
@@ -151,7 +152,7 @@ struct sw_error *sw_go_open(struct sw_target *target, struct sw_image *image, st
 void sw_go_close(struct sw_go *go);
 
 /* ---- version.c, globals.c, module.c: the steps of discovery ---- */
-/* go->version and go->minor. */
+/* go->version, minor and release. */
 struct sw_error *sw_go_read_version(struct sw_go *go);
 /* go->globals. Needs the version. */
 struct sw_error *sw_go_find_globals(struct sw_go *go);

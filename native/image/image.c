@@ -197,3 +197,34 @@ void sw_image_build_id_text(const struct sw_image *image, char *out)
 	}
 	*out = 0;
 }
+
+static const uint8_t *find_in(struct sw_bytes part, uint64_t offset, const void *wanted,
+			      size_t size, size_t align, uint64_t *rest)
+{
+	for (uint64_t at = -offset & (align - 1); part.bytes && at < part.size; at += align)
+		if (part.size - at >= size && !memcmp(part.bytes + at, wanted, size)) {
+			*rest = part.size - at;
+			return part.bytes + at;
+		}
+	return NULL;
+}
+
+const uint8_t *sw_image_find(const struct sw_image *image, const void *wanted, size_t size,
+			     size_t align, uint64_t *rest)
+{
+	struct sw_bytes file = sw_image_file(image);
+	unsigned count = sw_elf_segments(file);
+
+	for (unsigned i = 0; i < 2 * count; i++) {
+		Elf64_Phdr segment;
+		if (!sw_elf_segment(file, i % count, &segment) || segment.p_type != PT_LOAD ||
+		    (segment.p_flags & PF_W ? 0 : 1) != i / count)
+			continue;
+		const uint8_t *found =
+			find_in(sw_bytes_part(file, segment.p_offset, segment.p_filesz),
+				segment.p_offset, wanted, size, align, rest);
+		if (found)
+			return found;
+	}
+	return NULL;
+}

@@ -45,6 +45,12 @@ const char *sw_image_symbol_at(const struct sw_image *image, sw_addr addr, uint6
 const uint8_t *sw_image_section(const struct sw_image *image, const char *name, sw_addr *addr,
 				uint64_t *size);
 
+/* Where a run of bytes stands in what the file has of its loaded segments, at a multiple of align
+ * bytes (a power of two) of the file; writable segments first. *rest: bytes from there to the
+ * segment's end. NULL when it does not occur. */
+const uint8_t *sw_image_find(const struct sw_image *image, const void *wanted, size_t size,
+			     size_t align, uint64_t *rest);
+
 /* Build id as lower-case hex into out (2 * SW_BUILD_ID_MAX + 1 bytes); "" when there is none. */
 void sw_image_build_id_text(const struct sw_image *image, char *out);
 
