@@ -85,6 +85,7 @@ class Target(NamedTuple):
     pid: int | None
     exe: str | None
     sysroot: str | None
+    symbols: str | None
 
 
 def core_path(inferior: gdb.Inferior) -> str:
@@ -98,11 +99,27 @@ def core_path(inferior: gdb.Inferior) -> str:
     return match[1]
 
 
-def executable(pid: int | None) -> str | None:
+def files() -> tuple[str | None, str | None]:
+    """The executable that GDB reads code from and the file it reads symbols from; the second is
+    None when it is the first, as it is but after `exec-file` and `symbol-file`."""
+    symbols = gdb.current_progspace().filename
+    match = re.search(
+        r"^Local exec file:\s+[`'‘](.+)['’], file type",
+        gdb.execute("info files", to_string=True),
+        re.MULTILINE,
+    )
+    exe = match[1] if match else symbols
+    return exe, symbols if symbols != exe else None
+
+
+def existing(path: str | None) -> str | None:
+    return path if path and os.path.isfile(path) else None
+
+
+def executable(name: str | None, pid: int | None) -> str | None:
     """What `file` or the command line named. A process' own /proc/PID/exe is a better way to what
     it runs than the name that GDB found for it."""
-    name = gdb.current_progspace().filename
-    if not name or not os.path.isfile(name):
+    if not existing(name):
         return None
     try:
         return None if pid and os.path.samefile(name, f"/proc/{pid}/exe") else name
@@ -116,11 +133,13 @@ def current_target() -> Target:
     sysroot = gdb.parameter("sysroot") or None
     if sysroot and sysroot.startswith("target:"):
         sysroot = None
+    exe, symbols = files()
     if kind == "core":
-        return Target(inferior.num, core_path(inferior), None, executable(None), sysroot)
+        core = core_path(inferior)
+        return Target(inferior.num, core, None, executable(exe, None), sysroot, existing(symbols))
     if kind == "native" and inferior.pid:
         pid = inferior.pid
-        return Target(inferior.num, None, pid, executable(pid), sysroot)
+        return Target(inferior.num, None, pid, executable(exe, pid), sysroot, existing(symbols))
     if kind and kind != "native":
         raise fail(
             f"a target of the kind '{kind}' cannot be read",
@@ -239,6 +258,7 @@ class Host:
             pid=target.pid,
             exe=target.exe,
             sysroot=target.sysroot,
+            symbols=target.symbols,
             debugged=held,
             progress=self.progress,
         )

@@ -86,6 +86,8 @@ static struct sw_error *open_session(const struct sw_session_options *options,
 		error = sw_image_open(exe, &session->image);
 	if (!error)
 		error = sw_image_place(session->image, session->target);
+	if (!error && options->symbols)
+		error = sw_image_add_symbols(session->image, options->symbols);
 	free(exe);
 	sw_work_stage(session->work, NULL);
 	return error;

@@ -17,6 +17,7 @@ struct sw_session_options {
 	int pid;			   /* a process, or 0 */
 	const char *exe;		   /* --exe, or NULL */
 	const char *sysroot;		   /* --sysroot, or NULL */
+	const char *symbols;		   /* --symbols, or NULL */
 	const struct sw_threads *debugged; /* the pid is held by a debugger: its threads */
 };
 

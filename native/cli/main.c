@@ -145,6 +145,7 @@ static struct sw_error *open_target(const struct sw_arguments *arguments, struct
 		.core = arguments->target,
 		.exe = sw_arguments_text(arguments, "exe"),
 		.sysroot = sw_arguments_text(arguments, "sysroot"),
+		.symbols = sw_arguments_text(arguments, "symbols"),
 	};
 	uint64_t pid = sw_arguments_number(arguments, "pid");
 

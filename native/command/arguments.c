@@ -34,6 +34,8 @@ const struct sw_option sw_target_options[] = {
 	 "the executable, where the core does not lead to it"},
 	{"sysroot", SW_OPTION_TEXT, "DIR", NULL, NULL,
 	 "where the files of another machine's core are"},
+	{"symbols", SW_OPTION_TEXT, "FILE", NULL, NULL,
+	 "names and types from the same build before it was stripped"},
 	{0},
 };
 

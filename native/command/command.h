@@ -63,7 +63,7 @@ struct sw_command {
 extern const struct sw_command *const sw_commands[];
 extern const struct sw_option sw_common_options[]; /* json output limit threads max-memory quiet
 						    * fail-on help; ended by a NULL name */
-extern const struct sw_option sw_target_options[]; /* of the program: pid exe sysroot */
+extern const struct sw_option sw_target_options[]; /* of the program: pid exe sysroot symbols */
 
 const struct sw_command *sw_command_find(const char *name); /* NULL: none of that name */
 /* The error for a name that is no command: SW_ERR_USAGE with the nearest name in the hint. */

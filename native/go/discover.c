@@ -15,7 +15,8 @@ static struct sw_error *read_phase(struct sw_go *go)
 /* Debug information is a help, not a need. */
 static struct sw_error *open_dwarf(struct sw_go *go)
 {
-	return go->image->has_dwarf ? sw_dwarf_open(go->image, &go->dwarf) : NULL;
+	struct sw_image *image = sw_image_with_dwarf(go->image);
+	return image ? sw_dwarf_open(image, &go->dwarf) : NULL;
 }
 
 static struct sw_error *read_layout(struct sw_go *go)

@@ -158,6 +158,7 @@ void sw_image_close(struct sw_image *image)
 
 	if (!image)
 		return;
+	sw_image_close(image->symbols);
 	sw_symbols_free(&parts->symbols);
 	pthread_mutex_destroy(&parts->lock);
 	if (image->elf)
@@ -227,4 +228,71 @@ const uint8_t *sw_image_find(const struct sw_image *image, const void *wanted, s
 			return found;
 	}
 	return NULL;
+}
+
+/* ---- symbols of another file ---- */
+
+static bool has_same_id(const struct sw_image *a, const struct sw_image *b)
+{
+	return a->build_id_size && a->build_id_size == b->build_id_size &&
+	       !memcmp(a->build_id, b->build_id, a->build_id_size);
+}
+
+/* Is the code of one segment the other's too? Its first page has the file's own headers. */
+static bool is_same_code(struct sw_bytes a, const Elf64_Phdr *of_a, struct sw_bytes b,
+			 const Elf64_Phdr *of_b)
+{
+	struct sw_bytes code = sw_bytes_part(a, of_a->p_offset, of_a->p_filesz);
+	struct sw_bytes other = sw_bytes_part(b, of_b->p_offset, of_b->p_filesz);
+
+	return of_a->p_vaddr == of_b->p_vaddr && code.bytes && other.bytes &&
+	       code.size == other.size && code.size > SW_IMAGE_PAGE &&
+	       !memcmp(code.bytes + SW_IMAGE_PAGE, other.bytes + SW_IMAGE_PAGE,
+		       code.size - SW_IMAGE_PAGE);
+}
+
+static bool has_same_code(const struct sw_image *a, const struct sw_image *b)
+{
+	struct sw_bytes file = sw_image_file(a), other = sw_image_file(b);
+	Elf64_Phdr segment, twin;
+	bool found = false;
+
+	for (unsigned i = 0; i < sw_elf_segments(file); i++) {
+		if (!sw_elf_segment(file, i, &segment) || segment.p_type != PT_LOAD ||
+		    !(segment.p_flags & PF_X))
+			continue;
+		if (!sw_elf_segment(other, i, &twin) || !is_same_code(file, &segment, other, &twin))
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+struct sw_error *sw_image_add_symbols(struct sw_image *image, const char *path)
+{
+	struct sw_image *symbols;
+	struct sw_error *error = sw_image_open(path, &symbols);
+
+	if (error)
+		return error;
+	if (!has_same_id(image, symbols) && !has_same_code(image, symbols)) {
+		error = sw_error_hint(sw_error_format(SW_ERR_MISMATCH,
+						      "%s and %s are not of one build", path,
+						      image->path),
+				      "--symbols names the unstripped file of the very build "
+				      "that ran");
+		sw_image_close(symbols);
+		return error;
+	}
+	symbols->bias = image->bias;
+	sw_image_close(image->symbols);
+	image->symbols = symbols;
+	return NULL;
+}
+
+struct sw_image *sw_image_with_dwarf(struct sw_image *image)
+{
+	if (image->has_dwarf)
+		return image;
+	return image->symbols && image->symbols->has_dwarf ? image->symbols : NULL;
 }

@@ -18,6 +18,8 @@ struct sw_image {
 	uint8_t build_id[SW_BUILD_ID_MAX]; /* the GNU build id, else Go's own */
 	size_t build_id_size;		   /* 0: none */
 	bool has_dwarf;
+	struct sw_image
+		*symbols; /* sw_image_add_symbols(): names come from there, owned; or NULL */
 };
 
 /* Maps and checks an executable or library: ELF64, little-endian, amd64 or arm64. */
@@ -30,6 +32,14 @@ void sw_image_close(struct sw_image *image);
  * SW_ERR_MISMATCH with both ids and a hint when they do not fit. The image must live as long
  * as the target. */
 struct sw_error *sw_image_place(struct sw_image *image, struct sw_target *target);
+
+/* Takes symbols and debug information from another file of the same build: the one before it was
+ * stripped, or what was stripped off. Both must have one build id, or the same code byte for byte
+ * (Go's build id changes with -ldflags=-s); SW_ERR_MISMATCH otherwise. After sw_image_place(). */
+struct sw_error *sw_image_add_symbols(struct sw_image *image, const char *path);
+
+/* The file that has the debug information: the image or its symbols; NULL when neither has. */
+struct sw_image *sw_image_with_dwarf(struct sw_image *image);
 
 /* The run-time address (and size, may be NULL) of a symbol of .symtab or .dynsym; false when
  * there is none. */

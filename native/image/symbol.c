@@ -163,7 +163,8 @@ static uint64_t run_time(const struct sw_image *image, const struct sw_symbol *s
 	return symbol->addr + (symbol->is_absolute ? 0 : image->bias);
 }
 
-bool sw_image_symbol(const struct sw_image *image, const char *name, sw_addr *addr, uint64_t *size)
+static bool find_symbol(const struct sw_image *image, const char *name, sw_addr *addr,
+			uint64_t *size)
 {
 	const struct sw_symbols *symbols = symbols_of(image);
 
@@ -178,7 +179,13 @@ bool sw_image_symbol(const struct sw_image *image, const char *name, sw_addr *ad
 	return true;
 }
 
-const char *sw_image_symbol_at(const struct sw_image *image, sw_addr addr, uint64_t *offset)
+bool sw_image_symbol(const struct sw_image *image, const char *name, sw_addr *addr, uint64_t *size)
+{
+	return find_symbol(image, name, addr, size) ||
+	       (image->symbols && find_symbol(image->symbols, name, addr, size));
+}
+
+static const char *symbol_at(const struct sw_image *image, sw_addr addr, uint64_t *offset)
 {
 	const struct sw_symbols *symbols = symbols_of(image);
 	uint64_t link_time = addr - image->bias;
@@ -201,4 +208,10 @@ const char *sw_image_symbol_at(const struct sw_image *image, sw_addr addr, uint6
 		}
 	}
 	return NULL;
+}
+
+const char *sw_image_symbol_at(const struct sw_image *image, sw_addr addr, uint64_t *offset)
+{
+	const char *name = symbol_at(image, addr, offset);
+	return name || !image->symbols ? name : symbol_at(image->symbols, addr, offset);
 }

@@ -178,8 +178,8 @@ static PyObject *module_help(PyObject *module, PyObject *args, PyObject *kwargs)
 
 static PyMethodDef functions[] = {
 	{"open", (PyCFunction)(void (*)(void))sw_python_open, METH_VARARGS | METH_KEYWORDS,
-	 "open(core=None, *, pid=None, exe=None, sysroot=None, threads=None, max_memory=None,\n"
-	 "     debugged=None, cancelled=None, progress=None)\n\n"
+	 "open(core=None, *, pid=None, exe=None, sysroot=None, symbols=None, threads=None,\n"
+	 "     max_memory=None, debugged=None, cancelled=None, progress=None)\n\n"
 	 "Opens a core file or a process; gives a Session."},
 	{"commands", module_commands, METH_NOARGS,
 	 "commands()\n--\n\nThe commands: a list of dicts with name, usage, summary, options."},

@@ -79,8 +79,8 @@ static void on_progress(void *context, const char *stage, uint64_t done, uint64_
 /* ---- spanwalk.open() ---- */
 
 struct open_arguments {
-	PyObject *core, *exe, *sysroot; /* bytes, or NULL */
-	PyObject *cancelled, *progress; /* borrowed, or NULL */
+	PyObject *core, *exe, *sysroot, *symbols; /* bytes, or NULL */
+	PyObject *cancelled, *progress;		  /* borrowed, or NULL */
 	uint64_t pid, threads, max_memory;
 	struct sw_threads debugged;
 	bool is_debugged;
@@ -118,15 +118,16 @@ static bool callable_or_none(const char *name, PyObject *value, PyObject **out)
 
 static bool parse_open(PyObject *args, PyObject *kwargs, struct open_arguments *out)
 {
-	static char *names[] = {"core",	      "pid",	  "exe",       "sysroot",  "threads",
-				"max_memory", "debugged", "cancelled", "progress", NULL};
+	static char *names[] = {"core",	     "pid",	 "exe",	       "sysroot",
+				"symbols",   "threads",	 "max_memory", "debugged",
+				"cancelled", "progress", NULL};
 	PyObject *pid = Py_None, *threads = Py_None, *max_memory = Py_None, *debugged = Py_None;
 	PyObject *cancelled = Py_None, *progress = Py_None;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&$OO&O&OOOOO:open", names, path_or_none,
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&$OO&O&O&OOOOO:open", names, path_or_none,
 					 &out->core, &pid, path_or_none, &out->exe, path_or_none,
-					 &out->sysroot, &threads, &max_memory, &debugged,
-					 &cancelled, &progress))
+					 &out->sysroot, path_or_none, &out->symbols, &threads,
+					 &max_memory, &debugged, &cancelled, &progress))
 		return false;
 	if (!number_or_none("pid", pid, INT_MAX, &out->pid) ||
 	    !number_or_none("threads", threads, SW_MAX_WORKERS, &out->threads) ||
@@ -151,6 +152,7 @@ static void free_open_arguments(struct open_arguments *arguments)
 	Py_XDECREF(arguments->core);
 	Py_XDECREF(arguments->exe);
 	Py_XDECREF(arguments->sysroot);
+	Py_XDECREF(arguments->symbols);
 	sw_threads_free(&arguments->debugged);
 }
 
@@ -189,6 +191,7 @@ static bool session_open(struct session *self, const struct open_arguments *argu
 		.pid = (int)arguments->pid,
 		.exe = path_text(arguments->exe),
 		.sysroot = path_text(arguments->sysroot),
+		.symbols = path_text(arguments->symbols),
 		.debugged = arguments->is_debugged ? &arguments->debugged : NULL,
 	};
 	struct sw_error *error;

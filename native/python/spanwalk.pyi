@@ -134,6 +134,7 @@ def open(
     pid: int | None = None,
     exe: _Path | None = None,
     sysroot: _Path | None = None,
+    symbols: _Path | None = None,
     threads: int | None = None,
     max_memory: int | None = None,
     debugged: Sequence[_Thread] | None = None,
@@ -147,6 +148,7 @@ def open(
 
     exe         the executable, where the target does not lead to it
     sysroot     the root of another machine's files
+    symbols     the same build before it was stripped, for names and types
     threads     worker threads, 1 to 64; default: one for each core
     max_memory  bytes that the analysis may use; default: no limit
     debugged    the threads of a process that a debugger holds stopped: it is not stopped again,

@@ -511,6 +511,8 @@ static void test_help(void **state)
 		"  --pid PID               a running process in place of a core file\n"
 		"  --exe FILE              the executable, where the core does not lead to it\n"
 		"  --sysroot DIR           where the files of another machine's core are\n"
+		"  --symbols FILE          names and types from the same build before it was\n"
+		"                          stripped\n"
 		"\n"
 		"example:\n"
 		"  spanwalk leak-roots app.core --limit 5\n"
