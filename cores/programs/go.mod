@@ -1,3 +1,3 @@
 module spanwalk/programs
 
-go 1.22
+go 1.18

@@ -43,9 +43,32 @@ static void add(struct sw_go_memstats *out, const char *name, uint64_t value)
 		out->fields[out->field_count++] = (struct sw_go_memstats_field){name, value};
 }
 
+/* A counter of the runtime's that this release may lack. */
+static void add_counter(const struct sw_go *go, struct sw_go_memstats *out, const char *name,
+			sw_addr at, sw_offset offset)
+{
+	if (offset != SW_ABSENT)
+		add(out, name, read_word(go, at, offset));
+}
+
 struct allocations {
 	uint64_t alloc_bytes, free_bytes, mallocs, frees;
 };
+
+/* Until 1.18 a span counts as full from the moment that an mcache takes it, which its sweepgen
+ * tells (runtime/mcache.go refill; ReadMemStats returns these spans first). */
+static void take_back_free_slots(const struct sw_go *go, struct allocations *out)
+{
+	for (size_t i = 0; go->minor <= 18 && i < go->spans.count; i++) {
+		const struct sw_go_span *span = &go->spans.items[i];
+		uint32_t age = span->sweepgen - go->sweepgen;
+		if (span->state != SW_GO_SPAN_IN_USE || (age != 1 && age != 3) ||
+		    span->alloc_count > span->nelems)
+			continue;
+		out->mallocs -= span->nelems - span->alloc_count;
+		out->alloc_bytes -= (span->nelems - span->alloc_count) * span->elemsize;
+	}
+}
 
 /* As in runtime/mstats.go readMemStats_m: tiny allocations are counted as malloc and free. */
 static void count_allocations(const struct sw_go *go, struct allocations *out)
@@ -65,14 +88,17 @@ static void count_allocations(const struct sw_go *go, struct allocations *out)
 		out->alloc_bytes += allocated * class_to_size[i];
 		out->free_bytes += freed * class_to_size[i];
 	}
+	take_back_free_slots(go, out);
 }
 
+/* Where gcController counts the same (heapInUse and its like, from 1.19), ReadMemStats insists that
+ * these sums agree. */
 static void add_heap(const struct sw_go *go, struct sw_go_memstats *out)
 {
-	sw_addr controller = go->globals.gcController;
-	uint64_t in_use = read_word(go, controller, go->layout.gcController.heapInUse);
-	uint64_t released = read_word(go, controller, go->layout.gcController.heapReleased);
-	uint64_t free = read_word(go, controller, go->layout.gcController.heapFree);
+	const __typeof__(go->layout.heapStatsDelta) *at = &go->layout.heapStatsDelta;
+	uint64_t in_use = sum(go, at->inHeap, 0), released = sum(go, at->released, 0);
+	uint64_t free = sum(go, at->committed, 0) - in_use - sum(go, at->inStacks, 0) -
+			sum(go, at->inWorkBufs, 0) - sum(go, at->inPtrScalarBits, 0);
 	struct allocations allocations;
 
 	count_allocations(go, &allocations);
@@ -123,12 +149,12 @@ static void add_collector(const struct sw_go *go, struct sw_go_memstats *out)
 	add(out, "gcController.heapLive",
 	    read_word(go, controller, go->layout.gcController.heapLive));
 	add(out, "gcController.heapMarked", out->heap_marked);
-	add(out, "gcController.triggered",
-	    read_word(go, controller, go->layout.gcController.triggered));
-	add(out, "gcController.memoryLimit",
-	    read_word(go, controller, go->layout.gcController.memoryLimit));
-	add(out, "gcController.mappedReady",
-	    read_word(go, controller, go->layout.gcController.mappedReady));
+	add_counter(go, out, "gcController.triggered", controller,
+		    go->layout.gcController.triggered);
+	add_counter(go, out, "gcController.memoryLimit", controller,
+		    go->layout.gcController.memoryLimit);
+	add_counter(go, out, "gcController.mappedReady", controller,
+		    go->layout.gcController.mappedReady);
 	add(out, "gcController.gcPercent", (uint64_t)(int64_t)(int32_t)percent);
 }
 

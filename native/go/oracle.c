@@ -189,7 +189,8 @@ static struct sw_error *explain_all(struct asking *asking)
 
 /* ---- heapMarked ---- */
 
-/* Each finalizer's root scan adds the size of its object once more (mgcmark.go markroot). */
+/* Each finalizer's root scan adds the size of its object once more (mgcmark.go markrootSpans);
+ * until 1.19 that of an object without pointers too. */
 static uint64_t finalizer_bytes(const struct asking *asking)
 {
 	const struct sw_go *go = asking->go;
@@ -198,7 +199,7 @@ static uint64_t finalizer_bytes(const struct asking *asking)
 		const struct sw_go_span *span = &go->spans.items[i];
 		sw_addr at = span->specials;
 		struct sw_chain chain = {0};
-		if (span->state != SW_GO_SPAN_IN_USE || span->spanclass & 1)
+		if (span->state != SW_GO_SPAN_IN_USE || (span->spanclass & 1 && go->minor >= 20))
 			continue;
 		while (at && !sw_chain_is_ring(&chain, at)) {
 			uint8_t kind;

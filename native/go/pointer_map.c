@@ -1,4 +1,5 @@
-/* Pointer masks of types (runtime/mbitmap.go, type.go of Go 1.22–1.27). */
+/* Pointer masks of types (runtime/mbitmap.go, type.go of Go 1.18–1.27). */
+#include "go/gc_program.h"
 #include "go/runtime.h"
 #include "go/type.h"
 
@@ -53,10 +54,10 @@ struct sw_error *sw_go_keep_mask(struct sw_go *go, const struct sw_mask *mask,
 	return error;
 }
 
-/* ---- masks that the runtime builds on demand ---- */
+/* ---- masks that are in no memory: programs (until 1.23), those made on demand (from 1.24) ---- */
 
-/* A mask built here because the program had not needed it yet; a list that only grows, so that
- * threads read it without a lock. */
+/* A mask built here because the runtime keeps none, or had not needed it yet; a list that only
+ * grows, so that threads read it without a lock. */
 struct sw_go_built_mask {
 	struct sw_go_built_mask *next;
 	sw_addr type;
@@ -146,6 +147,18 @@ static bool build(struct builder *builder, sw_addr type, uint64_t offset, unsign
 	return true;
 }
 
+/* GCData of a type with a program: its length (4 bytes), then the program. */
+static bool run_program(struct builder *builder, const uint8_t *header)
+{
+	return sw_go_run_gc_program(builder->memory, sw_load64(header + TYPE_GC_DATA) + 4,
+				    builder->bits, builder->size / 8);
+}
+
+static bool has_program(const struct sw_go *go, const uint8_t *header)
+{
+	return go->minor <= 23 && header[TYPE_KIND] & KIND_GC_PROG;
+}
+
 static const uint8_t *find_built(const struct sw_go *go, sw_addr type)
 {
 	const struct sw_go_built_mask *mask = __atomic_load_n(&go->built_masks, __ATOMIC_ACQUIRE);
@@ -155,8 +168,9 @@ static const uint8_t *find_built(const struct sw_go *go, sw_addr type)
 }
 
 /* Two threads may build the same mask; both results are equal and both are kept. */
-static const uint8_t *build_mask(struct sw_go *go, sw_addr type, uint64_t pointer_bytes)
+static const uint8_t *build_mask(struct sw_go *go, sw_addr type, const uint8_t *header)
 {
+	uint64_t pointer_bytes = sw_load64(header + TYPE_PTR_BYTES);
 	const uint8_t *known = find_built(go, type);
 	if (known || pointer_bytes > MAX_PTR_BYTES)
 		return known;
@@ -165,7 +179,8 @@ static const uint8_t *build_mask(struct sw_go *go, sw_addr type, uint64_t pointe
 		return NULL;
 	mask->type = type;
 	struct builder builder = {go->memory, mask->bits, pointer_bytes, pointer_bytes + 65536};
-	if (!build(&builder, type, 0, 0)) {
+	if (!(has_program(go, header) ? run_program(&builder, header)
+				      : build(&builder, type, 0, 0))) {
 		free(mask);
 		return NULL;
 	}
@@ -189,15 +204,26 @@ static bool is_in_progress(const struct sw_go *go, sw_addr mask)
 }
 
 /* GCData is a slot that holds the mask once the runtime has built it, until then 0. */
-static const uint8_t *on_demand_mask(struct sw_go *go, sw_addr type, sw_addr slot,
-				     uint64_t pointer_bytes)
+static const uint8_t *on_demand_mask(struct sw_go *go, sw_addr type, const uint8_t *header)
 {
+	uint64_t pointer_bytes = sw_load64(header + TYPE_PTR_BYTES);
 	sw_addr mask;
-	if (!sw_memory_u64(go->memory, slot, &mask))
+	if (!sw_memory_u64(go->memory, sw_load64(header + TYPE_GC_DATA), &mask))
 		return NULL;
 	if (!mask || is_in_progress(go, mask))
-		return build_mask(go, type, pointer_bytes);
+		return build_mask(go, type, header);
 	return sw_memory_view(go->memory, mask, (pointer_bytes / 8 + 7) / 8);
+}
+
+static const uint8_t *find_mask(struct sw_go *go, sw_addr type, const uint8_t *header)
+{
+	uint64_t pointer_bytes = sw_load64(header + TYPE_PTR_BYTES);
+	if (has_program(go, header))
+		return build_mask(go, type, header);
+	if (go->minor >= 24 && header[TYPE_TFLAG] & TFLAG_GC_MASK_ON_DEMAND)
+		return on_demand_mask(go, type, header);
+	return sw_memory_view(go->memory, sw_load64(header + TYPE_GC_DATA),
+			      (pointer_bytes / 8 + 7) / 8);
 }
 
 bool sw_go_type_mask(const struct sw_go *go, sw_addr type, struct sw_mask *out)
@@ -207,16 +233,11 @@ bool sw_go_type_mask(const struct sw_go *go, sw_addr type, struct sw_mask *out)
 		return false;
 	uint64_t size = sw_load64(header + TYPE_SIZE);
 	uint64_t pointer_bytes = sw_load64(header + TYPE_PTR_BYTES);
-	sw_addr data = sw_load64(header + TYPE_GC_DATA);
-	if (!pointer_bytes || pointer_bytes > size || size >> SW_ADDRESS_BITS ||
-	    pointer_bytes % 8 || (go->minor <= 23 && header[TYPE_KIND] & KIND_GC_PROG))
+	if (!pointer_bytes || pointer_bytes > size || size >> SW_ADDRESS_BITS || pointer_bytes % 8)
 		return false;
 
 	/* The list of built masks grows under a const runtime: it is a cache. */
-	const uint8_t *bits =
-		go->minor >= 24 && header[TYPE_TFLAG] & TFLAG_GC_MASK_ON_DEMAND
-			? on_demand_mask((struct sw_go *)go, type, data, pointer_bytes)
-			: sw_memory_view(go->memory, data, (pointer_bytes / 8 + 7) / 8);
+	const uint8_t *bits = find_mask((struct sw_go *)go, type, header);
 	*out = (struct sw_mask){.bits = bits, .stride = size, .pointer_bytes = pointer_bytes};
 	return bits != NULL;
 }

@@ -1,5 +1,5 @@
 /* mheap_.allspans, and the spans as heap/ wants them (runtime/mheap.go, mbitmap.go). */
-#include "go/runtime.h"
+#include "go/arena_bitmap.h"
 
 enum {
 	PAGE = 8192,
@@ -61,19 +61,6 @@ static bool is_sane(const struct sw_go_span *span)
 	       span->limit > span->base && span->limit <= span->base + bytes;
 }
 
-/* heapArena of an address through mheap_.arenas[0][index]; 0 when there is none. */
-static sw_addr find_arena(const struct sw_go *go, sw_addr addr)
-{
-	/* runtime/malloc.go: arenaBaseOffset is 0xffff800000000000 on amd64, 0 on arm64. */
-	uint64_t offset = go->arch == SW_ARCH_AMD64 ? (uint64_t)1 << 47 : 0;
-	uint64_t index = (addr + offset) >> SW_ARENA_SHIFT & ((1 << 22) - 1);
-	sw_addr table, arena;
-	if (!sw_memory_u64(go->memory, go->globals.mheap_ + go->layout.mheap.arenas, &table) ||
-	    !sw_memory_u64(go->memory, table + 8 * index, &arena))
-		return 0;
-	return arena;
-}
-
 /* Does the page carry Green Tea's mark bits at its end (heapArena.pageUseSpanInlineMarkBits)? */
 static bool has_inline_marks(const struct sw_go *go, const struct sw_go_span *span)
 {
@@ -83,7 +70,7 @@ static bool has_inline_marks(const struct sw_go *go, const struct sw_go_span *sp
 	if (offset == SW_ABSENT || span->elemsize > MIN_SIZE_FOR_HEADER || span->npages != 1 ||
 	    span->nelems > INLINE_MARKS_BITS)
 		return false;
-	sw_addr arena = find_arena(go, span->base);
+	sw_addr arena = sw_go_find_arena(go, span->base);
 	return arena && sw_memory_u8(go->memory, arena + offset + page / 8, &bits) &&
 	       bits >> (page % 8) & 1;
 }
@@ -230,6 +217,8 @@ static struct sw_error *set_scan(struct sw_go *go, const struct sw_go_span *span
 {
 	if ((span->spanclass & 1) || !out->bytes) {
 		out->scan = SW_SCAN_NONE;
+	} else if (sw_go_has_arena_bitmap(go)) {
+		out->scan = SW_SCAN_BITMAP; /* its bits come with those of all spans */
 	} else if (span->spanclass >> 1 == 0) {
 		return set_large(go, span, out);
 	} else if (span->elemsize > MIN_SIZE_FOR_HEADER) {
@@ -303,7 +292,7 @@ static bool is_mapped(const struct sw_go *go, const struct sw_go_span *span)
 {
 	sw_addr ends[2] = {span->base, span->base + (span->npages - 1) * PAGE};
 	for (int i = 0; i < 2; i++) {
-		sw_addr arena = find_arena(go, ends[i]), address;
+		sw_addr arena = sw_go_find_arena(go, ends[i]), address;
 		uint64_t page = (ends[i] >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
 		if (!arena ||
 		    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page,
@@ -351,14 +340,11 @@ struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
 		if (go->spans.items[i].state == SW_GO_SPAN_IN_USE)
 			error = convert(go, (uint32_t)i, &spans[count++]);
 	if (!error)
-		error = sw_heap_init(heap, go->work, spans, count);
-	if (error && error->code == SW_ERR_DAMAGED) {
-		sw_error_free(error);
-		sw_heap_free(heap, go->work);
-		memset(heap, 0, sizeof(*heap));
 		count = drop_overlapping(go, spans, count);
+	if (!error && sw_go_has_arena_bitmap(go))
+		error = sw_go_unfold_bitmaps(go, spans, count);
+	if (!error)
 		error = sw_heap_init(heap, go->work, spans, count);
-	}
 	if (!error) {
 		heap->space.mask = sw_go_object_mask;
 		heap->space.allocator = go;

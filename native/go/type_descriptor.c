@@ -293,6 +293,10 @@ static void fill_fields(struct sw_types *types, sw_type type)
 	for (uint64_t i = 0; i < count; i++, bytes += FIELD_SIZE) {
 		uint8_t flags = 0;
 		uint64_t offset = sw_load64(bytes + 16);
+		/* runtime/type.go structfield: the offset and whether the field is embedded. */
+		bool is_embedded = types->go->minor <= 18 && offset & 1;
+		if (types->go->minor <= 18)
+			offset >>= 1;
 		sw_type field = sw_type_of_descriptor(types, sw_load64(bytes + 8));
 		const struct sw_type_info *part = &sw_type_entry(types, field)->info;
 		char *name = read_name(types->go, sw_load64(bytes), &flags);
@@ -306,7 +310,7 @@ static void fill_fields(struct sw_types *types, sw_type type)
 		out[i] = (struct sw_type_field){.name = name,
 						.offset = offset,
 						.type = field,
-						.is_embedded = flags & NAME_HAS_EMBEDDED};
+						.is_embedded = is_embedded || flags & NAME_HAS_EMBEDDED};
 		info->field_count = (uint32_t)(i + 1);
 	}
 }

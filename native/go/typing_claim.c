@@ -3,8 +3,7 @@
 #include "go/typing_private.h"
 
 enum {
-	MAX_BITMAP_SIZE = 512, /* bytes of an object whose span has a bitmap: 64 words */
-	TYPE_SIZE = 0,	       /* internal/abi Type */
+	TYPE_SIZE = 0, /* internal/abi Type */
 	TYPE_PTR_BYTES = 8,
 };
 
@@ -129,64 +128,6 @@ static void settle(struct sw_type_worker *worker, const struct sw_place *place, 
 	worker->gathered[worker->gathered_count++] = place->slot;
 }
 
-/* ---- does a type agree with an object? ---- */
-
-/* The pointer bits of an object of at most 64 words. */
-static uint64_t object_bits(const struct sw_span *span, uint32_t index)
-{
-	uint64_t words = span->elemsize / 8, first = index * words;
-	uint64_t size = (span->count * words + 7) / 8, at = first / 8, bits = 0;
-	unsigned shift = first % 8;
-
-	if (size - at >= 16) {
-		bits = sw_load64(span->bitmap + at) >> shift;
-		if (shift)
-			bits |= sw_load64(span->bitmap + at + 8) << (64 - shift);
-	} else {
-		for (uint64_t i = 0; i < 8 && at + i < size; i++)
-			bits |= (uint64_t)span->bitmap[at + i] << (8 * i);
-		bits >>= shift;
-		if (shift && size - at > 8)
-			bits |= (uint64_t)span->bitmap[at + 8] << (64 - shift);
-	}
-	return words >= 64 ? bits : bits & (((uint64_t)1 << words) - 1);
-}
-
-/* Elements one after the other until the bits end. */
-static bool bits_agree(const struct sw_type_plan *plan, uint64_t bits, bool is_one)
-{
-	uint64_t words = plan->size / 8;
-	uint64_t width = words >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << words) - 1;
-
-	if (!plan->mask || !words)
-		return !bits;
-	if (is_one && bits & ~width)
-		return false;
-	do {
-		uint64_t element = bits & width;
-		if (plan->is_exact ? element != plan->mask : (element & ~plan->mask) != 0)
-			return false;
-		bits = words >= 64 ? 0 : bits >> words;
-	} while (bits);
-	return true;
-}
-
-/* A claim on an object without a malloc header. */
-static bool agrees(const struct sw_type_plan *plan, const struct sw_place *place)
-{
-	const struct sw_span *span = place->span;
-	if (!plan->size || plan->size > span->elemsize)
-		return false;
-	if (plan->is_single)
-		return true;
-	if (span->scan == SW_SCAN_NONE)
-		return !plan->pointer_bytes;
-	if (span->scan != SW_SCAN_BITMAP)
-		return true;
-	return span->elemsize <= MAX_BITMAP_SIZE &&
-	       bits_agree(plan, object_bits(span, place->index), 2 * plan->size > span->elemsize);
-}
-
 /* ---- malloc headers ---- */
 
 static const uint8_t *object_bytes(const struct sw_place *place)
@@ -275,10 +216,10 @@ static void claim_value(struct sw_type_worker *worker, const struct sw_place *pl
 		bool is_weak =
 			(plan->fit != place->span->elemsize && !plan->is_single) || plan->is_vague;
 		/* A number at the start of something larger is most likely its first field. */
-		if ((!is_weak || plan->is_struct) && agrees(plan, place))
+		if ((!is_weak || plan->is_struct) && sw_type_agrees(plan, place))
 			settle(worker, place, type, is_weak);
 	} else if (plan->is_struct && plan->array && place->offset % plan->size == 0 &&
-		   agrees(&plans[plan->array], place)) {
+		   sw_type_agrees(&plans[plan->array], place)) {
 		settle(worker, place, plan->array, true);
 	}
 }
@@ -290,7 +231,7 @@ static void claim_array(struct sw_type_worker *worker, const struct sw_place *pl
 
 	if (sw_span_has_header(place->span))
 		claim_headed(worker, place, type);
-	else if (plan->size && place->offset % plan->size == 0 && agrees(plan, place))
+	else if (plan->size && place->offset % plan->size == 0 && sw_type_agrees(plan, place))
 		settle(worker, place, type, place->offset != 0);
 }
 

@@ -1,11 +1,12 @@
 /* The pointer slots of a type, flat: what a walk over millions of objects reads. */
+#include "go/arena_bitmap.h"
+#include "go/size_class.h"
 #include "go/typing_private.h"
 
 enum {
 	MAX_SLOTS = 1 << 16,
 	MAX_STEPS = 1 << 18,
 	UNROLL = 32, /* slots of an array that are written out */
-	MAX_SMALL_SIZE = 32768,
 	PAGE = 8192,
 	MIN_SIZE_FOR_HEADER = 512, /* runtime/mbitmap.go minSizeForMallocHeader, Go 1.22 */
 	MALLOC_HEADER = 8,
@@ -16,28 +17,19 @@ enum {
 	DIRECT = 1 << 5, /* abi.KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
 };
 
-/* runtime/sizeclasses.go; the same from 1.18 to 1.27. */
-static const uint16_t size_classes[] = {
-	8,     16,    24,    32,    48,	   64,	  80,	 96,	112,   128,   144,   160,
-	176,   192,   208,   224,   240,   256,	  288,	 320,	352,   384,   416,   448,
-	480,   512,   576,   640,   704,   768,	  896,	 1024,	1152,  1280,  1408,  1536,
-	1792,  2048,  2304,  2688,  3072,  3200,  3456,	 4096,	4864,  5376,  6144,  6528,
-	6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384, 18432,
-	19072, 20480, 21760, 24576, 27264, 28672, 32768,
-};
-
-/* runtime/malloc.go mallocgc, Go 1.22: the slot that one value is allocated in. */
-static uint64_t slot_size(uint64_t size, bool has_pointers)
+/* runtime/malloc.go mallocgc: the slot that one value is allocated in. */
+static uint64_t slot_size(const struct sw_go *go, uint64_t size, bool has_pointers)
 {
+	uint64_t header = sw_go_has_arena_bitmap(go) ? 0 : MALLOC_HEADER;
 	if (!has_pointers && size < MAX_TINY_SIZE)
 		return MAX_TINY_SIZE;
-	if (size > MAX_SMALL_SIZE - MALLOC_HEADER)
+	if (size > SW_MAX_SMALL_SIZE - header)
 		return (size + PAGE - 1) / PAGE * PAGE;
 	if (has_pointers && size > MIN_SIZE_FOR_HEADER)
-		size += MALLOC_HEADER;
-	for (size_t i = 0; i < sizeof(size_classes) / sizeof(*size_classes); i++)
-		if (size <= size_classes[i])
-			return size_classes[i];
+		size += header;
+	for (size_t i = 1; i < SW_SIZE_CLASSES; i++)
+		if (size <= sw_go_class_size[i])
+			return sw_go_class_size[i];
 	return 0;
 }
 
@@ -96,6 +88,8 @@ static void set_mask(struct sw_type_plans *plans, const struct sw_type_info *inf
 		uint64_t words = info->pointer_bytes / 8;
 		for (uint64_t i = 0; i < words && i < 64; i++)
 			plan->mask |= (uint64_t)(mask.bits[i / 8] >> (i % 8) & 1) << i;
+		if (mask.pointer_bytes >= info->pointer_bytes)
+			plan->bits = mask.bits;
 		plan->is_exact = true;
 	} else {
 		plans->mask_steps = MAX_STEPS;
@@ -143,7 +137,7 @@ struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type)
 	/* What is damaged types nothing. */
 	if (plan.pointer_bytes > plan.size || (plan.pointer_bytes && plan.size % 8))
 		plan.size = 0;
-	plan.fit = slot_size(plan.size, plan.pointer_bytes);
+	plan.fit = slot_size(plans->go, plan.size, plan.pointer_bytes);
 	set_mask(plans, info, type, &plan);
 	error = reserve(plans, sw_types_count(plans->types) - 1);
 	if (!error)
@@ -293,11 +287,21 @@ static sw_type pool_array(struct sw_type_plans *plans, const struct sw_type_info
 	return sw_type_backing(plans->types, sw_type_of_name(plans->types, "sync.poolLocal"));
 }
 
+/* sync/map.go until 1.19: entry is { p unsafe.Pointer }, to an interface{}. */
+static sw_type map_value(struct sw_type_plans *plans, const struct sw_type_info *info,
+			 const struct sw_type_field *field)
+{
+	if (strcmp(info->name, "sync.entry") != 0 || strcmp(field->name, "p") != 0 ||
+	    sw_type_info(plans->types, field->type)->kind != SW_KIND_UNSAFE_POINTER)
+		return 0;
+	return sw_type_of_name(plans->types, "interface {}");
+}
+
 static struct sw_error *add_struct(struct sw_type_plans *plans, const struct sw_type_info *info,
 				   uint64_t offset, unsigned depth)
 {
 	struct sw_error *error = NULL;
-	sw_type pointer = atomic_pointer(plans, info), array;
+	sw_type pointer = atomic_pointer(plans, info), array, value;
 
 	if (pointer)
 		return flatten(plans, pointer, offset, depth + 1);
@@ -315,6 +319,8 @@ static struct sw_error *add_struct(struct sw_type_plans *plans, const struct sw_
 			error = add(plans, (struct sw_slot_plan){.offset = at,
 								 .target = array,
 								 .action = SW_SLOT_ARRAY});
+		else if ((value = map_value(plans, info, field)))
+			error = add_pointer(plans, value, at);
 		else
 			error = flatten(plans, field->type, at, depth + 1);
 	}

@@ -1,5 +1,6 @@
-/* Private to typing.c (levels), typing_claim.c (what a pointer says about an object) and
- * typing_plan.c (what to do with each pointer slot of a type). */
+/* Private to typing.c (levels), typing_claim.c (what a pointer says about an object),
+ * typing_agree.c (whether the object can be that) and typing_plan.c (what to do with each pointer
+ * slot of a type). */
 #ifndef SW_GO_TYPING_PRIVATE_H
 #define SW_GO_TYPING_PRIVATE_H
 
@@ -32,6 +33,7 @@ struct sw_type_plan {
 	uint64_t size;		/* bytes; 0: no object can be of this type */
 	uint64_t pointer_bytes; /* bytes */
 	uint64_t mask;		/* pointer words among the first 64 */
+	const uint8_t *bits;	/* ... among all up to pointer_bytes; NULL when not known */
 	uint64_t fit;		/* size of the slot that one value is allocated in */
 	uint32_t first, count;	/* of plans->slots */
 	sw_type header;		/* whose descriptor a malloc header holds: itself, or elem */
@@ -156,6 +158,9 @@ static inline bool sw_span_has_header(const struct sw_span *span)
 {
 	return span->scan == SW_SCAN_LOOKUP || span->scan == SW_SCAN_TILED;
 }
+
+/* Can an object without a malloc header be of a type, by its size and its pointer bits? */
+bool sw_type_agrees(const struct sw_type_plan *plan, const struct sw_place *place);
 
 /* Claims for the pointers of an object that has a type. What other objects it leads to may stay
  * pending until sw_claims_finish(). */

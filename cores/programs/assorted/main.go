@@ -98,10 +98,10 @@ func main() {
 }
 
 func structures() {
-	for i := range 5 * few {
+	for i := 0; i < 5*few; i++ {
 		list = newNode(i, list)
 	}
-	for i := range few {
+	for i := 0; i < few; i++ {
 		w := &wide{names: []string{"a", strings.Repeat("b", 20+i)}}
 		w.nodes[i] = newNode(i, nil)
 		wides = append(wides, w)
@@ -116,28 +116,28 @@ func maps() {
 	byName, byNumber = map[string]*node{}, map[int]int{}
 	small, indirect = map[string]*node{}, map[bigKey][20]*node{}
 	nested = map[string]map[int]string{}
-	for i := range few {
+	for i := 0; i < few; i++ {
 		name := fmt.Sprintf("key %d", i)
 		small[name] = newNode(i, nil)
 		indirect[bigKey{uint64(i)}] = [20]*node{7: newNode(i, nil)}
 		nested[name] = map[int]string{i: strings.Clone(name)}
 		shared.Store(name, newNode(i, nil))
 	}
-	for i := range 100 * few { // a Swiss map with a directory
+	for i := 0; i < 100*few; i++ { // a Swiss map with a directory
 		byNumber[i] = i
 		if i%2 == 0 {
 			byName[fmt.Sprintf("key %d", i)] = newNode(i, nil)
 		}
 	}
-	for i := range 30 * few {
+	for i := 0; i < 30*few; i++ {
 		delete(byNumber, i)
 	}
 	delete(small, "key 3")
 }
 
 func references() {
-	for i := range few {
-		n := newNode(i, nil)
+	for i := 0; i < few; i++ {
+		i, n := i, newNode(i, nil)
 		n.payload = &n.name
 		values = append(values, i+1000, fmt.Sprint(i), []*node{n}, [2]*node{n}, failure{n}, &n.next)
 		walkers = append(walkers, n)
@@ -151,7 +151,7 @@ func references() {
 }
 
 func finalizable() {
-	for i := range few {
+	for i := 0; i < few; i++ {
 		n := newNode(i, nil)
 		captured := newNode(i, nil)
 		runtime.SetFinalizer(n, func(n *node) { captured.payload = n })
@@ -177,7 +177,7 @@ func blocker(finalize func(*node)) { runtime.SetFinalizer(newNode(0, nil), final
 func waiting(crew *truth.Crew) {
 	messages, plain = make(chan *node, few), make(chan [3]string, few)
 	unbuffered, starved := make(chan *node), make(chan *node)
-	for i := range few / 2 {
+	for i := 0; i < few/2; i++ {
 		messages <- newNode(i, nil)
 		plain <- [3]string{1: strings.Repeat("p", 20+i)}
 	}
@@ -229,7 +229,7 @@ func descend(crew *truth.Crew, depth int, n *node) int {
 // deferred calls behind it.
 func deferring(crew *truth.Crew, n *node) {
 	defer func() { _ = recover() }()
-	for i := range 3 {
+	for i := 0; i < 3; i++ {
 		held := newNode(i, n)
 		defer func() { held.walk() }()
 	}

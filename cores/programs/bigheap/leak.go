@@ -61,7 +61,7 @@ func plant(p *truth.Program, n int) {
 	p.Add(truth.Root{Name: "main.leak", Type: "*main.registry", Count: int64(count),
 		Make: func() {
 			leak = &registry{sessions: make(map[string]*session, count+len(common))}
-			for i := range count {
+			for i := 0; i < count; i++ {
 				s := newSession(i)
 				s.next, leak.newest = leak.newest, s
 				leak.sessions[s.user] = s

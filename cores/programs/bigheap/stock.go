@@ -107,7 +107,7 @@ func build(n int) {
 
 func (b *builder) addRecords(n int) {
 	m := make(map[uint64]*record, n)
-	for range n {
+	for i := 0; i < n; i++ {
 		id := uint64(b.count) * 2654435761
 		r := &record{id: id, name: "record-" + strconv.Itoa(1e12+b.count), score: float64(id)}
 		if len(b.made) > 0 && b.next(8) > 0 {
@@ -156,7 +156,7 @@ type growing[T any] struct {
 }
 
 func (b *builder) addLists(n int) {
-	for i := range n {
+	for i := 0; i < n; i++ {
 		list := &b.lists[b.next(openLists)]
 		list.head = &listNode{next: list.head, value: i}
 		if i%16 == 0 {
@@ -171,7 +171,7 @@ func (b *builder) addLists(n int) {
 }
 
 func (b *builder) addTrees(n int) {
-	for range n {
+	for i := 0; i < n; i++ {
 		tree := &b.trees[b.next(openTrees)]
 		tree.head = insert(tree.head, &treeNode{key: b.random, value: b.record()})
 		if tree.size++; tree.size == treeSize {
@@ -232,7 +232,7 @@ func (b *builder) queues(n int) []chan *job {
 	list := make([]chan *job, n)
 	for i := range list {
 		list[i] = make(chan *job, 4)
-		for j := range 3 {
+		for j := 0; j < 3; j++ {
 			list[i] <- &job{j, b.record()}
 		}
 	}
@@ -242,9 +242,9 @@ func (b *builder) queues(n int) []chan *job {
 
 func (b *builder) labels(n int) map[string]map[string]string {
 	outer := make(map[string]map[string]string, n)
-	for i := range n {
+	for i := 0; i < n; i++ {
 		inner := map[string]string{}
-		for j := range 6 {
+		for j := 0; j < 6; j++ {
 			inner[fmt.Sprintf("label-key-%012d", j)] = fmt.Sprintf("label-value-%012d", i+j)
 		}
 		outer[fmt.Sprintf("labels-of-%012d", i)] = inner
@@ -262,6 +262,16 @@ func (b *builder) handlers(n int) []func(int) uint64 {
 	b.count += n + 1
 	return list
 }
+
+// Both are built in since Go 1.21.
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+func max(a, b int) int { return a + b - min(a, b) }
 
 func parked(n int) int { return 25 * goroutines(n) }
 
@@ -281,7 +291,7 @@ func park(p *truth.Program, crew *truth.Crew, n int) {
 //go:noinline
 func wait(crew *truth.Crew, i int) {
 	var head *listNode
-	for j := range 20 {
+	for j := 0; j < 20; j++ {
 		head = &listNode{next: head, value: i + j}
 	}
 	crew.Ready()

@@ -34,10 +34,10 @@ type line struct {
 }
 
 var (
-	keep    []*line // known: planted lines that stay
-	current atomic.Pointer[order]
+	keep    []*line      // known: planted lines that stay
+	current atomic.Value // *order
 	table   sync.Map
-	served  atomic.Int64
+	served  int64
 )
 
 func main() {
@@ -54,7 +54,7 @@ func main() {
 		panic(err)
 	}
 	go http.Serve(listener, http.HandlerFunc(answer))
-	for i := range *workers {
+	for i := 0; i < *workers; i++ {
 		go work(i)
 	}
 	p.Int("port", int64(listener.Addr().(*net.TCPAddr).Port))
@@ -67,12 +67,12 @@ func main() {
 func answer(w http.ResponseWriter, req *http.Request) {
 	o := newOrder(len(req.URL.Path))
 	current.Store(o)
-	fmt.Fprintf(w, "ok %d\n", served.Add(1))
+	fmt.Fprintf(w, "ok %d\n", atomic.AddInt64(&served, 1))
 }
 
 func newOrder(i int) *order {
 	o := &order{id: i, notes: map[string]string{"from": "the worker", "at": time.Now().String()}}
-	for j := range 10 + i%20 {
+	for j := 0; j < 10+i%20; j++ {
 		o.items = append(o.items, &line{fmt.Sprint("item ", j), j})
 	}
 	return o

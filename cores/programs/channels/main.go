@@ -67,14 +67,14 @@ func main() {
 
 // wrap fills a channel so that its queue runs over the end of the buffer.
 func wrap[T any](c chan T, value func(i int) T) {
-	for i := range cap(c) - queued/2 {
+	for i := 0; i < cap(c)-queued/2; i++ {
 		c <- value(i)
 	}
-	for range cap(c) - queued/2 {
+	for i := 0; i < cap(c)-queued/2; i++ {
 		<-c
 	}
 	made = 0
-	for i := range queued {
+	for i := 0; i < queued; i++ {
 		c <- value(i)
 	}
 }

@@ -36,19 +36,19 @@ func newLocked(i int) *message {
 func clocks(p *truth.Program, crew *truth.Crew) {
 	p.Add(truth.Root{Name: "main.timers", Type: "[]*time.Timer", Count: timerCount,
 		Make: func() {
-			for range timerCount {
+			for i := 0; i < timerCount; i++ {
 				timers = append(timers, time.NewTimer(time.Hour))
 			}
 		}})
 	p.Add(truth.Root{Name: "main.tickers", Type: "[]*time.Ticker", Count: tickCount,
 		Make: func() {
-			for range tickCount {
+			for i := 0; i < tickCount; i++ {
 				tickers = append(tickers, time.NewTicker(time.Hour))
 			}
 		}})
 	p.Add(truth.Root{Name: "main.afters", Type: "[]*time.Timer", Count: afterCount,
 		Make: func() {
-			for i := range afterCount {
+			for i := 0; i < afterCount; i++ {
 				m := newMessage(i)
 				afters = append(afters, time.AfterFunc(time.Hour, func() { m.next = nil }))
 			}
@@ -56,7 +56,7 @@ func clocks(p *truth.Program, crew *truth.Crew) {
 	// Nobody but the runtime's timer heap knows these.
 	p.Add(truth.Root{Name: "runtime timers", Type: "*main.message", Kind: "runtime", Count: afterCount,
 		Make: func() {
-			for i := range afterCount {
+			for i := 0; i < afterCount; i++ {
 				m := newMessage(i)
 				time.AfterFunc(time.Hour, func() { m.next = nil })
 			}
@@ -99,6 +99,7 @@ func locks(p *truth.Program, crew *truth.Crew) {
 				func() { <-never },
 				func() { select {} },
 			} {
+				wait := wait // a variable of the loop until Go 1.21
 				crew.Go(5, func(i int) { park(crew, i, wait) })
 			}
 			crew.Wait()

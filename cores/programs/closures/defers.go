@@ -22,6 +22,7 @@ func deferred(p *truth.Program, crew *truth.Crew) {
 		{"onStack", few * 9, onStack},
 		{"methodValues", few * 2, methodValues},
 	} {
+		kind := kind // a variable of the loop until Go 1.21
 		p.Add(truth.Root{Name: "goroutine main." + kind.name, Type: "*main.item", Kind: "stack", Count: kind.count,
 			Make: func() {
 				crew.Go(few, func(int) { kind.run(crew) })
@@ -32,7 +33,7 @@ func deferred(p *truth.Program, crew *truth.Crew) {
 
 //go:noinline
 func looped(crew *truth.Crew) {
-	for i := range 5 {
+	for i := 0; i < 5; i++ {
 		it := newItem(i)
 		defer func() { it.Work() }()
 	}
@@ -71,7 +72,7 @@ func onStack(crew *truth.Crew) {
 
 //go:noinline
 func methodValues(crew *truth.Crew) {
-	for i := range 2 {
+	for i := 0; i < 2; i++ {
 		it := newItem(i)
 		f := it.Work
 		defer f()
@@ -92,6 +93,7 @@ func panicking(p *truth.Program, crew *truth.Crew) {
 		{"secondPanic", few * 2, secondPanic},
 		{"goexiting", few * 1, goexiting},
 	} {
+		kind := kind // a variable of the loop until Go 1.21
 		p.Add(truth.Root{Name: "goroutine main." + kind.name, Type: "*main.item", Kind: "stack", Count: kind.count,
 			Make: func() {
 				crew.Go(few, func(int) { kind.run(crew) })

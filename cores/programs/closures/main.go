@@ -74,7 +74,7 @@ func main() {
 func add[F any](p *truth.Program, name string, list *[]F, make func(i int) F) {
 	p.Add(truth.Root{Name: "main." + name, Type: fmt.Sprintf("%T", *list), Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				*list = append(*list, make(i))
 			}
 		},
@@ -132,7 +132,7 @@ func started(p *truth.Program, crew *truth.Crew) {
 					it.Work()
 				}()
 			})
-			for i := range each {
+			for i := 0; i < each; i++ {
 				crew.Go(1, func(int) { wait(crew, newItem(i)) })
 			}
 			crew.Wait()

@@ -56,8 +56,6 @@ var (
 	bareInts  []*int
 	chain     *link
 	bySpecial []*[64]byte // their finalizers have captured an item each
-	pinner    runtime.Pinner
-	pinned    []*item
 	pipes     []*os.File
 	gate      chan struct{}
 	running   chan struct{}
@@ -75,17 +73,10 @@ func main() {
 	p.SetSettle(10 * time.Millisecond)
 	ordinary(p)
 	large(p)
-	p.Add(truth.Root{Name: "main.pinned", Type: "[]*main.item", Count: each,
-		Make: func() {
-			for i := range each {
-				it := newItem(i)
-				pinner.Pin(it)
-				pinned = append(pinned, it)
-			}
-		}, Drop: func() { pinner.Unpin(); pinned = nil }})
+	pins(p)
 	p.Add(truth.Root{Name: "main.pipes", Type: "[]*os.File", Count: 2 * few,
 		Make: func() {
-			for range few {
+			for i := 0; i < few; i++ {
 				r, w, err := os.Pipe()
 				if err != nil {
 					panic(err)
@@ -105,7 +96,7 @@ func main() {
 func ordinary(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.resources", Type: "[]*main.resource", Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				r := &resource{i, newItem(i)}
 				runtime.SetFinalizer(r, func(r *resource) { r.owned = nil })
 				resources = append(resources, r)
@@ -113,7 +104,7 @@ func ordinary(p *truth.Program) {
 		}, Drop: func() { resources = nil }})
 	p.Add(truth.Root{Name: "main.bareInts", Type: "[]*int", Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				n := new(int)
 				*n = i
 				runtime.SetFinalizer(n, func(*int) {})
@@ -122,14 +113,14 @@ func ordinary(p *truth.Program) {
 		}, Drop: func() { bareInts = nil }})
 	p.Add(truth.Root{Name: "main.chain", Type: "*main.link", Count: links,
 		Make: func() {
-			for i := range links {
+			for i := 0; i < links; i++ {
 				chain = &link{chain, newItem(i)}
 				runtime.SetFinalizer(chain, func(*link) {})
 			}
 		}, Drop: func() { chain = nil }})
 	p.Add(truth.Root{Name: "finalizer functions of main.bySpecial", Type: "*main.item", Kind: "finalizer", Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				captured := newItem(i)
 				object := new([64]byte)
 				runtime.SetFinalizer(object, func(*[64]byte) { captured.id++ })
@@ -142,7 +133,7 @@ func large(p *truth.Program) {
 	p.Add(truth.Root{Name: "finalizer of main.bigSelf", Type: "*main.bigSelf", Kind: "finalizer", Count: few,
 		Bytes: few * (300<<10 + 16),
 		Make: func() {
-			for i := range few {
+			for i := 0; i < few; i++ {
 				b := &bigSelf{it: newItem(i)}
 				b.far = &b.body[200<<10]
 				runtime.SetFinalizer(b, func(*bigSelf) { panic("bigSelf was finalized") })
@@ -150,7 +141,7 @@ func large(p *truth.Program) {
 		}})
 	p.Add(truth.Root{Name: "main.bigNear", Type: "*main.bigNear", Kind: "finalizer", Count: 0,
 		Make: func() {
-			for range few {
+			for i := 0; i < few; i++ {
 				b := &bigNear{}
 				b.near = &b.body[10]
 				runtime.SetFinalizer(b, func(*bigNear) { nearDone++ })
@@ -167,7 +158,7 @@ func queue(p *truth.Program) {
 			blocker(gate, running)
 			runtime.GC()
 			<-running
-			for i := range queued {
+			for i := 0; i < queued; i++ {
 				runtime.SetFinalizer(&resource{i, newItem(i)}, func(r *resource) { r.owned.id++ })
 			}
 		}, Drop: func() { close(gate) }})

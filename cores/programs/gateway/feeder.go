@@ -42,11 +42,11 @@ func (f *feeder) post(want int) {
 // fixedSeries sends points of one series, and takes a new connection every few
 // requests.
 func (f *feeder) fixedSeries(n int) {
-	for i := range n {
+	for i := 0; i < n; i++ {
 		if i%perConn == 0 {
 			f.close()
 		}
-		for i := range 20 {
+		for i := 0; i < 20; i++ {
 			fmt.Fprintf(&f.batch, "cpu,host=web01,region=eu idle=%d,user=%d %d\n", 90-i, i, 1700000000+i)
 		}
 		f.post(http.StatusNoContent)
@@ -55,8 +55,8 @@ func (f *feeder) fixedSeries(n int) {
 
 // newSeries sends points whose request_id no other point has.
 func (f *feeder) newSeries(n int) {
-	for range n {
-		for range seriesBatch {
+	for i := 0; i < n; i++ {
+		for j := 0; j < seriesBatch; j++ {
 			f.series++
 			fmt.Fprintf(&f.batch, "http,host=web%02d,region=eu,request_id=%016x latency=%d 1700000000\n",
 				f.series%16, f.series*2654435761, f.series%97)
@@ -74,7 +74,7 @@ var reasons = []string{
 
 // badBatches sends batches of good lines that end in a bad one.
 func (f *feeder) badBatches(n int) {
-	for i := range n {
+	for i := 0; i < n; i++ {
 		for f.batch.Len() < badBatch {
 			fmt.Fprintf(&f.batch, "disk,host=web01,region=eu used=%d 1700000000\n", i)
 		}

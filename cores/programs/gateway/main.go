@@ -106,7 +106,7 @@ func load(p *truth.Program, f *feeder) {
 // of its ends.
 func (f *feeder) rest() {
 	f.close()
-	for range 1000 {
+	for i := 0; i < 1000; i++ {
 		if conns, _ := ingest.Connections(); conns == 0 {
 			break
 		}

@@ -65,10 +65,8 @@ var (
 	}
 	bssConfig  settings
 	bssFunc    func() *item
-	bssAtomic  atomic.Pointer[item]
 	bssValue   atomic.Value
 	bssPool    = sync.Pool{New: func() any { return new(row) }}
-	bssOnce    func() *item
 	bssContext context.Context
 	bssUnsafe  unsafe.Pointer
 	bssString  string
@@ -106,7 +104,7 @@ func newItem(i int) *item {
 
 func chain(n int) *item {
 	var head *item
-	for i := range n {
+	for i := 0; i < n; i++ {
 		it := newItem(i)
 		it.next = head
 		head = it
@@ -119,10 +117,12 @@ func main() {
 	data(p)
 	arrays(p)
 	variables(p)
+	atomics(p)
+	once(p)
 	p.Add(truth.Root{Name: "spanwalk/programs/globals/registry.Default",
 		Type: "map[string]*registry.Entry", Count: 100, Bytes: 100 * 1024,
 		Make: func() {
-			for i := range 100 {
+			for i := 0; i < 100; i++ {
 				registry.Add(fmt.Sprintf("registered entry %012d", i), 1024)
 			}
 		}, Drop: registry.Reset})
@@ -177,13 +177,15 @@ func forget(s *settings) {
 	s.current, s.byName, s.nested.deep.leaf, s.history = nil, nil, nil, nil
 }
 
+func zero[T any](p *T) { *p = *new(T) }
+
 func arrays(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.bssRows", Type: "[4096]main.row", Count: 4096,
 		Make: func() {
 			for i := range bssRows {
 				bssRows[i].first = newItem(i)
 			}
-		}, Drop: func() { clear(bssRows[:]) }})
+		}, Drop: func() { zero(&bssRows) }})
 	p.Add(truth.Root{Name: "main.bssGrid", Type: "[64][32]struct { cells [3]*main.item }", Count: 64 * 32,
 		Make: func() {
 			for i := range bssGrid {
@@ -191,13 +193,13 @@ func arrays(p *truth.Program) {
 					bssGrid[i][j].cells[(i+j)%3] = newItem(i)
 				}
 			}
-		}, Drop: func() { clear(bssGrid[:]) }})
+		}, Drop: func() { zero(&bssGrid) }})
 	p.Add(truth.Root{Name: "main.bssPadded", Type: "[10000]struct { p *main.item; x [7]int }", Count: 1000,
 		Make: func() {
-			for i := range 1000 {
+			for i := 0; i < 1000; i++ {
 				bssPadded[i*10+9].p = newItem(i)
 			}
-		}, Drop: func() { clear(bssPadded[:]) }})
+		}, Drop: func() { zero(&bssPadded) }})
 }
 
 func variables(p *truth.Program) {
@@ -210,20 +212,13 @@ func variables(p *truth.Program) {
 			held := chain(40)
 			bssFunc = func() *item { return held }
 		}, Drop: func() { bssFunc = nil }})
-	p.Add(truth.Root{Name: "main.bssAtomic", Type: "atomic.Pointer[main.item]", Count: 30,
-		Make: func() { bssAtomic.Store(chain(30)) }, Drop: func() { bssAtomic.Store(nil) }})
 	p.Add(truth.Root{Name: "main.bssValue", Type: "atomic.Value", Count: 30,
 		Make: func() { bssValue.Store(chain(30)) }, Drop: func() { bssValue = atomic.Value{} }})
-	p.Add(truth.Root{Name: "main.bssOnce", Type: "func() *main.item", Count: 25,
-		Make: func() {
-			bssOnce = sync.OnceValue(func() *item { return chain(25) })
-			bssOnce()
-		}, Drop: func() { bssOnce = nil }})
 	p.Add(truth.Root{Name: "main.bssContext", Type: "context.Context", Count: 35,
 		Make: func() {
 			type key string
 			ctx := context.WithValue(context.Background(), key("items"), chain(35))
-			bssContext = context.WithoutCancel(ctx)
+			bssContext = withoutCancel(ctx)
 		}, Drop: func() { bssContext = nil }})
 	p.Add(truth.Root{Name: "main.bssUnsafe", Type: "unsafe.Pointer", Count: 15,
 		Make: func() { bssUnsafe = unsafe.Pointer(chain(15)) }, Drop: func() { bssUnsafe = nil }})

@@ -82,7 +82,7 @@ func main() {
 	errorsOf(p)
 	p.Add(truth.Root{Name: "main.boxes", Type: "[]main.box", Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				boxes = append(boxes, box{newItem(i), celsius(i) + 0.5})
 			}
 		}, Drop: func() { boxes = nil }})
@@ -96,7 +96,7 @@ func main() {
 func kinds(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.scalars", Type: "[]interface {}", Count: 17 * each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				n := 300 + i // above 255 the runtime has no static copy
 				scalars = append(scalars,
 					true, n, int8(i), int16(n), int32(n), int64(n),
@@ -107,7 +107,7 @@ func kinds(p *truth.Program) {
 		}, Drop: func() { scalars = nil }})
 	p.Add(truth.Root{Name: "main.pointers", Type: "[]interface {}", Count: 6 * each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				pointers = append(pointers,
 					[]*item{newItem(i)}, []int{i, i, i}, [2]*item{newItem(i), newItem(i)},
 					pair{newItem(i), newItem(i)}, struct{ a, b string }{"x", fmt.Sprint("struct number ", 1e9+i)},
@@ -116,7 +116,7 @@ func kinds(p *truth.Program) {
 		}, Drop: func() { pointers = nil }})
 	p.Add(truth.Root{Name: "main.direct", Type: "[]interface {}", Count: 8 * each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				it := newItem(i)
 				direct = append(direct,
 					newItem(i), map[int]*item{i: newItem(i)}, make(chan *item, 1),
@@ -129,7 +129,7 @@ func kinds(p *truth.Program) {
 func methods(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.sizers", Type: "[]main.sizer", Count: 4 * each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				sizers = append(sizers, newItem(i), celsius(1000+i),
 					pair{newItem(i), newItem(i)}, wrapper{newItem(i)})
 			}
@@ -146,12 +146,12 @@ func nest(depth int) any {
 func errorsOf(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.failures", Type: "[]error", Count: 4 * each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				base := &failure{code: i, at: newItem(i)}
 				failures = append(failures,
 					base,
 					fmt.Errorf("request %d: %w", i, &failure{code: i, cause: base, at: newItem(i)}),
-					errors.Join(errors.New("first of two"), fmt.Errorf("second of two: %d", i)),
+					join(errors.New("first of two"), fmt.Errorf("second of two: %d", i)),
 					errors.New(fmt.Sprint("plain error number ", i)))
 			}
 		}, Drop: func() { failures = nil }})
@@ -159,7 +159,7 @@ func errorsOf(p *truth.Program) {
 
 func makeLookup() {
 	lookup = map[string]any{}
-	for i := range each {
+	for i := 0; i < each; i++ {
 		key := fmt.Sprintf("lookup key %012d", i)
 		switch i % 4 {
 		case 0:

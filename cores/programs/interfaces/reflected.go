@@ -14,7 +14,7 @@ func reflected(p *truth.Program) {
 		Make: func() { makeReflected(itemType) }, Drop: func() { made = nil }})
 	p.Add(truth.Root{Name: "main.values", Type: "[]reflect.Value", Count: each,
 		Make: func() {
-			for i := range each {
+			for i := 0; i < each; i++ {
 				v := reflect.New(itemType.Elem())
 				v.Interface().(*item).id = i
 				items++

@@ -106,7 +106,7 @@ func sizeClasses(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.withBytes", Type: "[][]uint8", Count: int64(perClass * len(classes)), Bytes: noscan,
 		Make: func() {
 			for _, size := range classes {
-				for range perClass {
+				for i := 0; i < perClass; i++ {
 					withBytes = append(withBytes, make([]byte, size))
 				}
 			}
@@ -118,7 +118,7 @@ func sizeClasses(p *truth.Program) {
 				if size > 512 { // room for the header
 					n--
 				}
-				for range perClass {
+				for i := 0; i < perClass; i++ {
 					s := make([]*item, n)
 					for _, place := range []int{0, n / 2, n - 1} {
 						if s[place] == nil {
@@ -131,7 +131,7 @@ func sizeClasses(p *truth.Program) {
 		}, Drop: func() { withPointers = nil }})
 	p.Add(truth.Root{Name: "main.words", Type: "[]**main.item", Count: 2000, Bytes: 2000 * 8,
 		Make: func() {
-			for i := range 2000 {
+			for i := 0; i < 2000; i++ {
 				word := new(*item)
 				*word = newItem(i)
 				words = append(words, word)
@@ -227,7 +227,7 @@ func sizes(p *truth.Program) {
 	p.Add(truth.Root{Name: "main.huge", Type: "[]*main.item", Count: 4, Bytes: arena,
 		Make: func() {
 			huge = make([]*item, arena/8)
-			for i := range 3 {
+			for i := 0; i < 3; i++ {
 				huge[i*len(huge)/3] = newItem(i)
 			}
 			huge[len(huge)-1] = newItem(3)

@@ -63,7 +63,7 @@ var (
 
 func makeChain(n int) *single {
 	var head *single
-	for i := range n {
+	for i := 0; i < n; i++ {
 		head = &single{head, i}
 	}
 	return head
@@ -114,7 +114,7 @@ func makeGraph(n int) *vertex {
 
 func makeLayers(count, width int) []*cell {
 	below := make([]*cell, width)
-	for layer := range count {
+	for layer := 0; layer < count; layer++ {
 		next := make([]*cell, width)
 		for i := range next {
 			next[i] = &cell{[2]*cell{below[i], below[(i+1)%width]}, layer}

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -95,23 +96,24 @@ func fill[K comparable, V any](m *map[K]V, n int, key func(int) K, value func(in
 	if *m == nil {
 		*m = make(map[K]V)
 	}
-	for i := range n {
+	for i := 0; i < n; i++ {
 		(*m)[key(i)] = value(i)
 	}
 }
 
 func integer(i int) int { return i }
 
-func add[K comparable, V any](p *truth.Program, name string, m *map[K]V, mk func()) {
+// add takes any map: until Go 1.20 an interface is no comparable.
+func add[M any](p *truth.Program, name string, m *M, mk func()) {
 	before := records
 	root := truth.Root{
 		Name: "main." + name,
 		Type: fmt.Sprintf("%T", *m),
 		Make: mk,
-		Drop: func() { *m = nil },
+		Drop: func() { *m = *new(M) },
 	}
 	p.Add(root)
-	p.Int(name+"_length", int64(len(*m)))
+	p.Int(name+"_length", int64(reflect.ValueOf(*m).Len()))
 	p.Int(name+"_records", int64(records-before))
 }
 
@@ -157,7 +159,7 @@ func scalars(p *truth.Program) {
 	})
 	add(p, "floatKey", &floatKey, func() {
 		fill(&floatKey, 100, func(i int) float64 { return float64(i) / 4 }, newRecord)
-		for range 3 { // NaN never equals itself: three entries that no key finds
+		for i := 0; i < 3; i++ { // NaN never equals itself: three entries that no key finds
 			floatKey[math.NaN()] = newRecord(-1)
 		}
 	})
@@ -196,9 +198,10 @@ func composites(p *truth.Program) {
 	})
 	add(p, "anyAny", &anyAny, makeAnyAny)
 	add(p, "stringers", &stringers, func() {
-		fill(&stringers, 200,
-			func(i int) fmt.Stringer { return level{i + 1000} },
-			func(i int) error { return fmt.Errorf("failure number %d", i) })
+		stringers = map[fmt.Stringer]error{}
+		for i := 0; i < 200; i++ {
+			stringers[level{i + 1000}] = fmt.Errorf("failure number %d", i)
+		}
 	})
 	add(p, "chanKey", &chanKey, func() {
 		fill(&chanKey, 50,
@@ -217,7 +220,7 @@ func composites(p *truth.Program) {
 
 func makeAnyAny() {
 	anyAny = map[any]any{}
-	for i := range 100 {
+	for i := 0; i < 100; i++ {
 		anyAny[1000+i] = text("int", i)
 		anyAny[text("string", i)] = 5000 + i
 		anyAny[point{int32(i), 1}] = newRecord(i)
@@ -247,11 +250,13 @@ func growth(p *truth.Program) {
 	})
 	add(p, "cleared", &cleared, func() {
 		fill(&cleared, 4000, integer, newRecord)
-		clear(cleared)
+		for key := range cleared {
+			delete(cleared, key)
+		}
 		records -= 4000
 	})
 	add(p, "churned", &churned, func() {
-		for i := range 60000 {
+		for i := 0; i < 60000; i++ {
 			if churned == nil {
 				churned = map[int]*record{}
 			}
@@ -276,10 +281,10 @@ func growth(p *truth.Program) {
 	before := records
 	p.Add(truth.Root{Name: "main.concurrent", Type: "sync.Map", Count: 2000,
 		Make: func() {
-			for i := range 2000 {
+			for i := 0; i < 2000; i++ {
 				concurrent.Store(text("shared", i), newRecord(i))
 			}
-			for i := range 500 {
+			for i := 0; i < 500; i++ {
 				concurrent.Delete(text("shared", i))
 				records--
 			}

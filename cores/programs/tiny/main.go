@@ -36,7 +36,7 @@ var (
 // that, the allocator being fresh, one block in whole is held by each.
 func pick(place int) []*uint32 {
 	kept := make([]*uint32, 0, blocks)
-	for i := range blocks * 4 {
+	for i := 0; i < blocks*4; i++ {
 		v := newWord(uint32(i))
 		if i%4 == place {
 			kept = append(kept, v)
@@ -58,7 +58,7 @@ func newFlags(a, b bool) *flags { return &flags{a, b} }
 
 func words(n, length, every int) []string {
 	kept := make([]string, 0, n)
-	for i := range n * every {
+	for i := 0; i < n*every; i++ {
 		s := strings.Clone(fmt.Sprintf("%0*d", length, i)[:length])
 		if i%every == 0 {
 			kept = append(kept, s)
@@ -80,19 +80,19 @@ func main() {
 	addWords(p, "sixteen", &sixteen, strNum, 16, 1)
 	p.Add(truth.Root{Name: "main.boxed", Type: "[]interface {}", Count: boxes, Bytes: boxes * 2,
 		Make: func() {
-			for i := range boxes {
+			for i := 0; i < boxes; i++ {
 				boxed = append(boxed, int16(1000+i))
 			}
 		}, Drop: func() { boxed = nil }})
 	p.Add(truth.Root{Name: "main.bools", Type: "[]*bool", Count: boxes, Bytes: boxes,
 		Make: func() {
-			for i := range boxes {
+			for i := 0; i < boxes; i++ {
 				bools = append(bools, newBool(i%2 == 0))
 			}
 		}, Drop: func() { bools = nil }})
 	p.Add(truth.Root{Name: "main.pairs", Type: "[]*main.flags", Count: pairNum, Bytes: pairNum * 2,
 		Make: func() {
-			for i := range pairNum {
+			for i := 0; i < pairNum; i++ {
 				pairs = append(pairs, newFlags(i%2 == 0, i%3 == 0))
 			}
 		}, Drop: func() { pairs = nil }})

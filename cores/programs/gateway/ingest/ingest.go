@@ -27,8 +27,8 @@ var (
 )
 
 var (
-	open   atomic.Int64
-	points atomic.Int64
+	open   int64
+	points int64
 )
 
 // KeepReaders leaves the reader of a connection in place when it closes.
@@ -39,7 +39,7 @@ func NewServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/write", write)
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok", points.Load())
+		fmt.Fprintln(w, "ok", Points())
 	})
 	return &http.Server{Handler: mux, ConnContext: connected, ConnState: changed}
 }
@@ -49,7 +49,7 @@ func connected(ctx context.Context, c net.Conn) context.Context {
 	defer mu.Unlock()
 	lastID++
 	ids[c] = lastID
-	open.Add(1)
+	atomic.AddInt64(&open, 1)
 	return context.WithValue(ctx, connKey{}, lastID)
 }
 
@@ -64,7 +64,7 @@ func changed(c net.Conn, state http.ConnState) {
 	if !KeepReaders {
 		delete(readers, id)
 	}
-	open.Add(-1)
+	atomic.AddInt64(&open, -1)
 }
 
 // reader returns the connection's buffered reader, set to read this body.
@@ -93,7 +93,7 @@ func write(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
-	points.Add(int64(len(list)))
+	atomic.AddInt64(&points, int64(len(list)))
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -101,11 +101,11 @@ func write(w http.ResponseWriter, req *http.Request) {
 func Connections() (conns, kept int) {
 	mu.Lock()
 	defer mu.Unlock()
-	return int(open.Load()), len(readers)
+	return int(atomic.LoadInt64(&open)), len(readers)
 }
 
 // Points returns how many points came in.
-func Points() int64 { return points.Load() }
+func Points() int64 { return atomic.LoadInt64(&points) }
 
 // Reset forgets the readers.
 func Reset() {

@@ -17,7 +17,7 @@ func (p *Program) print(d *drop) {
 	b = integer(b, "goroutines", int64(runtime.NumGoroutine()))
 	b = integer(b, "objects", int64(p.now.metrics[0].Value.Uint64()))
 	b = integer(b, "heap_bytes", int64(p.now.stats.HeapAlloc))
-	b = integer(b, "heap_live_bytes", int64(p.now.metrics[1].Value.Uint64()))
+	b = integer(b, "heap_live_bytes", p.now.live())
 	if d != nil {
 		b = text(b, "dropped", d.name)
 		b = integer(b, "freed_bytes", d.bytes)
@@ -26,6 +26,8 @@ func (p *Program) print(d *drop) {
 	b = p.appendRoots(b)
 	b = p.appendTypes(b)
 	b = p.appendFacts(b)
+	b = addresses(b, "planted", p.planted)
+	b = addresses(b, "forgotten", p.forgotten)
 	b = p.appendMemStats(b)
 	b = append(b, '}', '\n')
 	p.write(b)

@@ -20,7 +20,7 @@ func NewCrew() *Crew { return &Crew{Done: make(chan struct{})} }
 // Go starts f n times, with 0…n-1.
 func (c *Crew) Go(n int, f func(i int)) {
 	c.ready.Add(n)
-	for i := range n {
+	for i := 0; i < n; i++ {
 		go f(i)
 	}
 }
@@ -31,7 +31,7 @@ func (c *Crew) Ready() { c.ready.Done() }
 // Wait waits for every goroutine to be ready, and a moment more for it to block.
 func (c *Crew) Wait() {
 	c.ready.Wait()
-	for range 10 {
+	for i := 0; i < 10; i++ {
 		runtime.Gosched()
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -41,6 +41,9 @@ func (p *Program) serve() {
 			debug.SetTraceback("crash")
 			_ = syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
 		case string(line) == "abort":
+			if p.atAbort != nil {
+				p.atAbort()
+			}
 			abort()
 		default:
 			p.write([]byte("{\"error\":\"unknown command\"}\n"))

@@ -43,10 +43,14 @@ type Program struct {
 	// between runs between the two collections before the truth is printed.
 	between func()
 	settle  time.Duration
-	now     measure
-	out     []byte
-	line    []byte
-	input   [512]byte
+	// atAbort runs before the process dumps itself.
+	atAbort   func()
+	planted   []uintptr
+	forgotten []uintptr
+	now       measure
+	out       []byte
+	line      []byte
+	input     [512]byte
 }
 
 type count struct {
@@ -82,6 +86,22 @@ func (m *measure) read() {
 	runtime.ReadMemStats(&m.stats)
 }
 
+// live is what the last collection left; the metric came in Go 1.21.
+func (m *measure) live() int64 {
+	if v := m.metrics[1].Value; v.Kind() == metrics.KindUint64 {
+		return int64(v.Uint64())
+	}
+	return int64(m.stats.HeapAlloc)
+}
+
+// seconds is one of the metrics in CPU seconds; they came in Go 1.20.
+func (m *measure) seconds(i int) float64 {
+	if v := m.metrics[i].Value; v.Kind() == metrics.KindFloat64 {
+		return v.Float64()
+	}
+	return 0
+}
+
 var hold = flag.Bool("hold", true, "wait for commands on stdin after the truth is printed")
 
 // Start parses the flags and brings the runtime to rest, so that its own first
@@ -99,7 +119,7 @@ func Start(name string) *Program {
 		p.now.metrics = append(p.now.metrics, metrics.Sample{Name: metric})
 	}
 	warm()
-	for range 3 {
+	for i := 0; i < 3; i++ {
 		runtime.GC()
 	}
 	p.now.read()
@@ -109,7 +129,7 @@ func Start(name string) *Program {
 // warm makes the runtime start its threads now: each is an object of the heap.
 func warm() {
 	var done sync.WaitGroup
-	for range 6 {
+	for i := 0; i < 6; i++ {
 		done.Add(1)
 		go func() {
 			pause := syscall.NsecToTimespec(2e6)
@@ -221,13 +241,13 @@ func (p *Program) oneGC() GCCost {
 	var before [7]float64
 	p.now.read()
 	for i := 2; i < 7; i++ {
-		before[i] = p.now.metrics[i].Value.Float64()
+		before[i] = p.now.seconds(i)
 	}
 	start := time.Now()
 	runtime.GC()
 	wall := time.Since(start).Seconds()
 	p.now.read()
-	since := func(i int) float64 { return p.now.metrics[i].Value.Float64() - before[i] }
+	since := func(i int) float64 { return p.now.seconds(i) - before[i] }
 	return GCCost{since(2), since(3), since(4), since(5), since(6), wall}
 }
 
