@@ -40,8 +40,9 @@ static void warn_of_dwarf(struct sw_go *go)
 static struct sw_error *discover(struct sw_go *go)
 {
 	static struct sw_error *(*const steps[])(struct sw_go *) = {
-		sw_go_read_version, open_dwarf,		read_layout,	  sw_go_find_globals,
-		read_phase,	    sw_go_read_modules, sw_go_read_spans, sw_go_read_goroutines,
+		sw_go_read_version,    open_dwarf,	   read_layout, sw_go_find_first_module,
+		sw_go_read_modules,    sw_go_find_globals, read_phase,	sw_go_read_spans,
+		sw_go_read_goroutines, sw_go_check_layout,
 	};
 	struct sw_error *error = NULL;
 

@@ -13,13 +13,39 @@ static bool read_slice(const struct sw_memory *memory, sw_addr at, struct slice 
 	return sw_memory_u64(memory, at, &out->data) && sw_memory_u64(memory, at + 8, &out->length);
 }
 
-static const uint8_t *view_slice(const struct sw_go *go, sw_addr at, uint64_t item, uint64_t *count)
+static bool is_readable(const struct sw_memory *memory, sw_addr at, uint64_t size)
+{
+	const struct sw_region *region;
+	for (uint64_t seen = 0; seen < size; seen = region->addr + region->size - at) {
+		region = sw_memory_region(memory, at + seen);
+		if (!region)
+			return false;
+	}
+	return true;
+}
+
+/* In place, or a copy of what lies in two regions: the tables of a position independent program
+ * end behind the last whole page that is made read-only after relocation. */
+static const uint8_t *view_bytes(struct sw_go *go, sw_addr at, uint64_t size)
+{
+	const uint8_t *bytes = sw_memory_view(go->memory, at, size);
+	uint8_t *copy = NULL;
+	if (bytes || !is_readable(go->memory, at, size))
+		return bytes;
+	struct sw_error *error = sw_go_keep(go, size, &copy);
+	if (!error && !sw_memory_read(go->memory, at, copy, size))
+		copy = NULL;
+	sw_error_free(error);
+	return copy;
+}
+
+static const uint8_t *view_slice(struct sw_go *go, sw_addr at, uint64_t item, uint64_t *count)
 {
 	struct slice slice;
 	*count = 0;
 	if (!read_slice(go->memory, at, &slice) || slice.length > UINT32_MAX)
 		return NULL;
-	const uint8_t *bytes = sw_memory_view(go->memory, slice.data, slice.length * item);
+	const uint8_t *bytes = view_bytes(go, slice.data, slice.length * item);
 	if (bytes)
 		*count = slice.length;
 	return bytes;
@@ -61,7 +87,7 @@ static bool read_addresses(const struct sw_go *go, struct sw_go_module *module)
 	return true;
 }
 
-static void read_tables(const struct sw_go *go, struct sw_go_module *module)
+static void read_tables(struct sw_go *go, struct sw_go_module *module)
 {
 	sw_addr at = module->address;
 	module->pclntable =
@@ -76,28 +102,51 @@ static void read_tables(const struct sw_go *go, struct sw_go_module *module)
 	module->ftab = view_slice(go, at + go->layout.moduledata.ftab, 8, &module->ftab_count);
 }
 
-/* Facts that hold for every linked module; runtime/symtab.go moduledataverify1. */
-static bool is_sane(const struct sw_go_module *module)
+/* The field that breaks a fact which holds for every linked module (runtime/symtab.go
+ * moduledataverify1), or NULL. */
+static const char *misfit(const struct sw_go_module *module)
 {
-	return module->text < module->etext && module->data <= module->edata &&
-	       module->bss <= module->ebss && module->types < module->etypes &&
-	       module->gcdata_bits <= (module->edata - module->data) / 8 + 1 &&
-	       module->gcbss_bits <= (module->ebss - module->bss) / 8 + 1;
+	if (module->text >= module->etext)
+		return "text";
+	if (module->data > module->edata)
+		return "data";
+	if (module->bss > module->ebss)
+		return "bss";
+	if (module->types >= module->etypes)
+		return "types";
+	if (module->gcdata_bits > (module->edata - module->data) / 8 + 1)
+		return "gcdatamask";
+	if (module->gcbss_bits > (module->ebss - module->bss) / 8 + 1)
+		return "gcbssmask";
+	return NULL;
 }
 
-static struct sw_error *add_module(struct sw_go *go, sw_addr address)
+/* Everything but the tables; the field that cannot be right or read, or NULL. */
+static const char *read_module(const struct sw_go *go, struct sw_go_module *module)
+{
+	const __typeof__(go->layout.moduledata) *at = &go->layout.moduledata;
+
+	if (!read_addresses(go, module))
+		return "moduledata";
+	if (!read_bit_vector(go, module->address + at->gcdatamask, &module->gcdatamask,
+			     &module->gcdata_bits))
+		return "gcdatamask";
+	if (!read_bit_vector(go, module->address + at->gcbssmask, &module->gcbssmask,
+			     &module->gcbss_bits))
+		return "gcbssmask";
+	return misfit(module);
+}
+
+/* *why: what does not fit a module that is left out. */
+static struct sw_error *add_module(struct sw_go *go, sw_addr address, const char **why)
 {
 	struct sw_go_module module = {.address = address};
-	if (!read_addresses(go, &module) ||
-	    !read_bit_vector(go, address + go->layout.moduledata.gcdatamask, &module.gcdatamask,
-			     &module.gcdata_bits) ||
-	    !read_bit_vector(go, address + go->layout.moduledata.gcbssmask, &module.gcbssmask,
-			     &module.gcbss_bits) ||
-	    !is_sane(&module)) {
+	*why = read_module(go, &module);
+	if (*why) {
 		sw_warn(go->warnings, true, "damaged_module", NULL,
-			"the module data at 0x%llx is damaged; its globals and functions are "
+			"the module data at 0x%llx is damaged (%s); its globals and functions are "
 			"missing",
-			(unsigned long long)address);
+			(unsigned long long)address, *why);
 		return NULL;
 	}
 	read_tables(go, &module);
@@ -105,8 +154,7 @@ static struct sw_error *add_module(struct sw_go *go, sw_addr address)
 		sw_warn(go->warnings, true, "missing_pclntab",
 			"give the executable of this very build with --exe",
 			"the function tables of the module at 0x%llx cannot be read; goroutine "
-			"stacks "
-			"are missing",
+			"stacks are missing",
 			(unsigned long long)address);
 	return sw_go_modules_add(&go->modules, module);
 }
@@ -125,6 +173,7 @@ struct sw_error *sw_go_read_modules(struct sw_go *go)
 {
 	struct sw_error *error = NULL;
 	sw_addr module = go->globals.firstmoduledata;
+	const char *why = "moduledata";
 	uint8_t bad;
 
 	for (unsigned count = 0; !error && module && count < MAX_MODULES; count++) {
@@ -135,14 +184,17 @@ struct sw_error *sw_go_read_modules(struct sw_go *go)
 			break;
 		}
 		if (sw_memory_read(go->memory, module + go->layout.moduledata.bad, &bad, 1) && !bad)
-			error = add_module(go, module);
+			error = add_module(go, module, &why);
 		if (!sw_memory_u64(go->memory, module + go->layout.moduledata.next, &module))
 			break;
 	}
 	if (!error && !go->modules.count)
-		error = sw_error_hint(sw_error_format(SW_ERR_DAMAGED,
-						      "no module data of the Go runtime is usable"),
-				      "is the executable the one that was running?");
+		error = sw_error_hint(
+			sw_error_format(SW_ERR_DAMAGED,
+					"no module data of the Go runtime is usable: %s of the one "
+					"at 0x%llx cannot be right",
+					why, (unsigned long long)go->globals.firstmoduledata),
+			"is the executable the one that was running?");
 	return error;
 }
 

@@ -151,13 +151,20 @@ struct sw_error *sw_go_open(struct sw_target *target, struct sw_image *image, st
 			    struct sw_warnings *warnings, struct sw_go **out);
 void sw_go_close(struct sw_go *go);
 
-/* ---- version.c, globals.c, module.c: the steps of discovery ---- */
+/* ---- version.c, module_search.c, module.c, globals.c: the steps of discovery ---- */
 /* go->version, minor and release. */
 struct sw_error *sw_go_read_version(struct sw_go *go);
-/* go->globals. Needs the version. */
-struct sw_error *sw_go_find_globals(struct sw_go *go);
-/* go->modules. Needs the layout. */
+/* go->globals.firstmoduledata: by its symbol, else as what points to the header of the function
+ * tables and is as the runtime itself checks it. Needs the layout. SW_ERR_UNSUPPORTED, with the
+ * field that does not fit, when there is no such place or a second one. */
+struct sw_error *sw_go_find_first_module(struct sw_go *go);
+/* go->modules. Needs the first module. */
 struct sw_error *sw_go_read_modules(struct sw_go *go);
+/* The other go->globals: each by its symbol, else where the functions that use it have it and where
+ * it holds what it must. allfin or gcCleanups is 0 when several places remain and the word that
+ * begins such a list is nil in each of them: nothing is queued then. Needs the modules.
+ * SW_ERR_UNSUPPORTED with the variable and what does not fit. */
+struct sw_error *sw_go_find_globals(struct sw_go *go);
 /* The module whose text holds a pc, or NULL. */
 const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc);
 
@@ -187,6 +194,11 @@ void sw_go_free_kept(struct sw_go *go);
 
 /* ---- goroutine.c ---- */
 struct sw_error *sw_go_read_goroutines(struct sw_go *go);
+
+/* ---- layout_check.c ---- */
+/* SW_ERR_UNSUPPORTED naming a field where the spans or goroutines contradict a layout that is not
+ * from debug information. */
+struct sw_error *sw_go_check_layout(struct sw_go *go);
 
 /* ---- root.c ---- */
 /* Every root of a collection that starts now, with names: heap->roots, heap->root_words and

@@ -191,12 +191,22 @@ static struct sw_error *scan_range(struct scan *scan, sw_addr from, sw_addr to)
 	return error;
 }
 
+/* golang.org/issue/80188: the link register of what was interrupted, which may hold a pointer, stands
+ * between an injected call and its caller. Collectors look there since 1.26.6. */
+static bool has_link_register(const struct sw_go *go, const struct sw_go_frame *frame)
+{
+	const struct sw_layout_release *release = &go->release;
+
+	return sw_go_uses_lr(go) && sw_go_is_injected(go, frame->func.id) &&
+	       frame->varp > frame->sp &&
+	       (release->minor > 26 || (release->minor == 26 && release->patch >= 6));
+}
+
 static struct sw_error *scan_conservative(struct scan *scan, const struct sw_go_frame *frame)
 {
 	sw_addr end = frame->varp;
-	if (sw_go_uses_lr(scan->go) && sw_go_is_injected(scan->go, frame->func.id) &&
-	    end > frame->sp)
-		end += SW_GO_INJECTED_BYTES; /* the link register: golang.org/issue/80188 */
+	if (has_link_register(scan->go, frame))
+		end += SW_GO_INJECTED_BYTES;
 	struct sw_error *error = scan_range(scan, frame->sp, end);
 	if (error)
 		return error;
@@ -293,8 +303,11 @@ static bool scan_args(struct scan *scan, const struct sw_go_frame *frame, const 
 		return true;
 	if (!pc->args.bytes || pc->args.is_damaged)
 		return false;
-	return scan_words(scan, SW_GO_WORD_PRECISE, frame->argp, pc->args.count, pc->args.bytes,
-			  error);
+	/* Until 1.21 the map of an assembly function is twice as long as its arguments
+	 * (cmd/compile/internal/liveness/plive.go WriteFuncMap); what follows them is 0. */
+	uint32_t words = (uint32_t)frame->func.args / 8, count = pc->args.count;
+	return scan_words(scan, SW_GO_WORD_PRECISE, frame->argp, count < words ? count : words,
+			  pc->args.bytes, error);
 }
 
 /* False when the tables do not describe this frame. */

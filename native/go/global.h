@@ -1,0 +1,86 @@
+/* Between globals.c, which lists the runtime's variables, global_search.c and global_fit.c, which
+ * find them in a program without symbols. Two kinds of evidence must agree: the functions that the
+ * function tables name refer to the variable's fields, and what stands there is what the variable
+ * must hold. */
+#ifndef SW_GO_GLOBAL_H
+#define SW_GO_GLOBAL_H
+
+#include "go/code.h"
+#include "go/runtime.h"
+
+/* A function that refers to a field of the variable, in whatever release has the function. */
+struct sw_global_clue {
+	const char *function;
+	uint32_t field;	  /* SW_GLOBAL_FIELD() or SW_GLOBAL_BYTES() */
+	bool is_accessed; /* by reading or writing it, not by taking its address only */
+};
+
+/* A place in the variable: by a field of the layout, or in bytes from the variable's start. */
+#define SW_GLOBAL_FIELD(member) ((uint32_t)offsetof(struct sw_layout, member))
+#define SW_GLOBAL_BYTES(count) ((uint32_t)(sizeof(struct sw_layout) + (count)))
+
+/* Where the field is in this release; false when it has none. */
+static inline bool sw_global_offset(const struct sw_go *go, uint32_t field, uint64_t *out)
+{
+	if (field >= sizeof(struct sw_layout)) {
+		*out = field - sizeof(struct sw_layout);
+		return true;
+	}
+	sw_offset offset = *(const sw_offset *)((const char *)&go->layout + field);
+	*out = offset;
+	return offset != SW_ABSENT;
+}
+
+/* What of the memory at an address contradicts its being the variable; NULL when nothing does.
+ * Counters that change one after the other while the program runs may differ. */
+typedef const char *sw_global_misfit(const struct sw_go *go, sw_addr at);
+
+enum sw_global_section { SW_GLOBAL_CODE_ONLY, SW_GLOBAL_BSS, SW_GLOBAL_NOPTRBSS };
+
+enum { SW_GLOBAL_CLUES = 8 };
+
+struct sw_global {
+	const char *name; /* "mheap_" */
+	size_t place;	  /* in struct sw_go_globals */
+	unsigned since;	  /* Go 1.since */
+	sw_global_misfit *misfit;
+	uint32_t list; /* SW_GLOBAL_…: the word that is 0 when nothing was ever put there; 0 when
+			  the variable is no such list */
+	struct sw_global_clue clues[SW_GLOBAL_CLUES];
+
+	/* To find it by what it holds alone, where the functions do not tell: where it stands, a
+	 * word of it that is not 0, and what cannot be chance. */
+	enum sw_global_section section;
+	uint32_t key;
+	sw_global_misfit *exact_misfit;
+};
+
+/* ---- global_fit.c ---- */
+
+sw_global_misfit sw_misfit_mheap, sw_misfit_allgs, sw_misfit_allp, sw_misfit_gcphase,
+	sw_misfit_allfin, sw_misfit_cleanups, sw_misfit_controller, sw_misfit_memstats;
+/* ... and the counters agree with mheap_.pagesInUse. */
+sw_global_misfit sw_exact_misfit_controller, sw_exact_misfit_memstats;
+
+/* ---- global_search.c ---- */
+
+/* What the functions of the clues refer to. */
+struct sw_global_function {
+	const char *name;
+	bool is_there;
+	struct sw_code_refs refs;
+};
+SW_VECTOR(struct sw_global_function, sw_global_functions);
+
+/* Reads the functions that the clues of `count` variables name. Needs go->modules. */
+struct sw_error *sw_global_read_functions(const struct sw_go *go, const struct sw_global *globals,
+					  size_t count, struct sw_global_functions *out);
+void sw_global_free_functions(struct sw_global_functions *functions);
+
+/* The variable's address. 0 when it is a list, several places remain and the list is empty in each
+ * of them: nothing is on it then. SW_ERR_UNSUPPORTED when none or several fit, and why. Needs the
+ * globals before it in the list. */
+struct sw_error *sw_global_search(const struct sw_go *go, const struct sw_global *global,
+				  const struct sw_global_functions *functions, sw_addr *out);
+
+#endif

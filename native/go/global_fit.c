@@ -1,0 +1,269 @@
+/* What the runtime's variables must hold. */
+#include "go/arena_bitmap.h"
+#include "go/global.h"
+
+#include "base/chain.h"
+
+enum {
+	SAMPLES = 64,	     /* items of a slice that are looked at */
+	MAX_ITEMS = 1 << 28, /* of a slice */
+	MAX_PROCESSORS = 1 << 20,
+	MAX_BLOCKS = 1 << 20,
+	STATS = 3, /* consistentHeapStats.stats */
+
+	GOBUF_G = 16,	      /* gobuf.g, 1.18–1.27 */
+	STATUS_SCAN = 0x1000, /* _Gscan */
+
+	FINALIZER_BLOCK = 4096, /* bytes: runtime/mfinal.go _FinBlockSize, a finalizer is 40 */
+	FINALIZER = 40,
+	CLEANUP_BLOCK = 512, /* runtime/mcleanup.go cleanupBlockSize */
+};
+
+static uint64_t word_at(const struct sw_go *go, sw_addr at)
+{
+	uint64_t word;
+	sw_memory_u64(go->memory, at, &word);
+	return word;
+}
+
+struct slice {
+	sw_addr data;
+	uint64_t length;
+};
+
+/* A slice of pointers that is not empty. */
+static bool read_slice(const struct sw_go *go, sw_addr at, struct slice *out)
+{
+	uint64_t words[3];
+	if (!sw_memory_read(go->memory, at, words, sizeof(words)))
+		return false;
+	*out = (struct slice){words[0], words[1]};
+	return out->data && out->data % 8 == 0 && out->length && out->length <= words[2] &&
+	       words[2] <= MAX_ITEMS;
+}
+
+/* One of at most SAMPLES items, spread over the slice. */
+static sw_addr sample(const struct sw_go *go, const struct slice *slice, uint64_t index)
+{
+	uint64_t count = slice->length < SAMPLES ? slice->length : SAMPLES;
+	return word_at(go, slice->data + index * (slice->length - 1) / (count > 1 ? count - 1 : 1) * 8);
+}
+
+static uint64_t sample_count(const struct slice *slice)
+{
+	return slice->length < SAMPLES ? slice->length : SAMPLES;
+}
+
+/* ---- mheap_: runtime/mheap.go ---- */
+
+/* The span that the arena of an address has for its page. */
+static sw_addr span_of(const struct sw_go *go, sw_addr addr)
+{
+	sw_addr arena = sw_go_find_arena(go, addr);
+	uint64_t page = addr >> SW_PAGE_SHIFT & ((1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT)) - 1);
+	return arena ? word_at(go, arena + go->layout.heapArena.spans + 8 * page) : 0;
+}
+
+/* Spans that allspans names and the arenas have, too. One that is being made or freed may not. */
+const char *sw_misfit_mheap(const struct sw_go *go, sw_addr at)
+{
+	struct sw_go candidate = *go;
+	struct slice spans;
+	uint64_t seen = 0, wrong = 0;
+
+	candidate.globals.mheap_ = at;
+	if (!read_slice(go, at + go->layout.mheap.allspans, &spans))
+		return "allspans";
+	for (uint64_t i = 0; i < sample_count(&spans); i++) {
+		uint8_t state;
+		sw_addr span = sample(go, &spans, i), start;
+		if (!sw_memory_u8(go->memory, span + go->layout.mspan.state, &state) ||
+		    !sw_memory_u64(go->memory, span + go->layout.mspan.startAddr, &start))
+			return "allspans";
+		if (state == SW_GO_SPAN_DEAD)
+			continue;
+		seen++;
+		wrong += state > SW_GO_SPAN_MANUAL || span_of(&candidate, start) != span;
+	}
+	return !seen ? "allspans" : wrong * 4 > seen ? "arenas" : NULL;
+}
+
+/* ---- allgs, allp: runtime/proc.go ---- */
+
+static const char *misfit_of_g(const struct sw_go *go, sw_addr g, bool is_started)
+{
+	uint32_t status;
+	sw_addr own;
+
+	if (!sw_memory_u64(go->memory, g + go->layout.g.sched + GOBUF_G, &own) ||
+	    (own != g && (own || is_started)))
+		return "sched.g";
+	if (!sw_memory_u32(go->memory, g + go->layout.g.atomicstatus, &status) ||
+	    (status & ~(uint32_t)STATUS_SCAN) > SW_GO_DEAD_EXTRA)
+		return "atomicstatus";
+	return word_at(go, g + go->layout.g.stack_lo) > word_at(go, g + go->layout.g.stack_hi)
+		       ? "stack"
+		       : NULL;
+}
+
+/* The first goroutine is that which runs main, or ran it; the last may not be whole yet. */
+const char *sw_misfit_allgs(const struct sw_go *go, sw_addr at)
+{
+	struct slice all;
+	const char *why = read_slice(go, at, &all) ? NULL : "slice";
+
+	for (uint64_t i = 0; !why && i < sample_count(&all); i++)
+		why = misfit_of_g(go, sample(go, &all, i), i == 0);
+	return why;
+}
+
+const char *sw_misfit_allp(const struct sw_go *go, sw_addr at)
+{
+	struct slice all;
+	if (!read_slice(go, at, &all) || all.length > MAX_PROCESSORS)
+		return "slice";
+	for (uint64_t i = 0; i < all.length; i++) {
+		uint32_t id, status;
+		sw_addr p = word_at(go, all.data + 8 * i);
+		if (!sw_memory_u32(go->memory, p + go->layout.p.id, &id) || id != i)
+			return "id";
+		if (!sw_memory_u32(go->memory, p + go->layout.p.status, &status) || status > 4)
+			return "status";
+	}
+	return NULL;
+}
+
+/* ---- the collector ---- */
+
+/* runtime/mgc.go: _GCoff, _GCmark, _GCmarktermination */
+const char *sw_misfit_gcphase(const struct sw_go *go, sw_addr at)
+{
+	uint32_t phase;
+	return !sw_memory_u32(go->memory, at, &phase) || phase > 2 ? "value" : NULL;
+}
+
+/* Bytes of memory, or of a part of it. */
+static bool is_size(uint64_t bytes)
+{
+	return bytes >> SW_ADDRESS_BITS == 0;
+}
+
+static bool is_field_size(const struct sw_go *go, sw_addr at, sw_offset offset)
+{
+	uint64_t bytes;
+	return offset == SW_ABSENT ||
+	       (sw_memory_u64(go->memory, at + offset, &bytes) && is_size(bytes));
+}
+
+static uint64_t bytes_in_use(const struct sw_go *go)
+{
+	return word_at(go, go->globals.mheap_ + go->layout.mheap.pagesInUse) << SW_PAGE_SHIFT;
+}
+
+/* runtime/mgcpacer.go */
+const char *sw_misfit_controller(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.gcController) *fields = &go->layout.gcController;
+	uint32_t percent;
+
+	if (!sw_memory_u32(go->memory, at + fields->gcPercent, &percent) || (int32_t)percent < -1)
+		return "gcPercent";
+	if (!is_field_size(go, at, fields->heapLive))
+		return "heapLive";
+	if (!is_field_size(go, at, fields->heapMarked))
+		return "heapMarked";
+	if (!is_field_size(go, at, fields->heapInUse))
+		return "heapInUse";
+	if (fields->memoryLimit != SW_ABSENT &&
+	    (int64_t)word_at(go, at + fields->memoryLimit) < 0)
+		return "memoryLimit";
+	return NULL;
+}
+
+const char *sw_exact_misfit_controller(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.gcController) *fields = &go->layout.gcController;
+	uint64_t in_use = bytes_in_use(go);
+
+	if (fields->heapInUse == SW_ABSENT || word_at(go, at + fields->heapInUse) != in_use)
+		return "heapInUse";
+	if (word_at(go, at + fields->mappedReady) < in_use)
+		return "mappedReady";
+	if (!word_at(go, at + fields->memoryLimit))
+		return "memoryLimit";
+	return sw_misfit_controller(go, at);
+}
+
+/* The three generations of a counter together: runtime/mstats.go consistentHeapStats. */
+static uint64_t sum_of_stats(const struct sw_go *go, sw_addr at, sw_offset counter)
+{
+	uint64_t sum = 0;
+	for (uint64_t i = 0; i < STATS; i++)
+		sum += word_at(go, at + go->layout.mstats.heapStats +
+					   i * go->layout.heapStatsDelta.size + counter);
+	return sum;
+}
+
+const char *sw_misfit_memstats(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.mstats) *fields = &go->layout.mstats;
+	uint32_t cycles = 0, forced = 0;
+
+	if (!sw_memory_u32(go->memory, at + fields->numgc, &cycles) ||
+	    !sw_memory_u32(go->memory, at + fields->numforcedgc, &forced) || forced > cycles)
+		return "numforcedgc";
+	if (!is_field_size(go, at, fields->stacks_sys))
+		return "stacks_sys";
+	if (!is_field_size(go, at, fields->other_sys))
+		return "other_sys";
+	if (!is_size(sum_of_stats(go, at, go->layout.heapStatsDelta.inHeap)))
+		return "heapStats.inHeap";
+	return NULL;
+}
+
+const char *sw_exact_misfit_memstats(const struct sw_go *go, sw_addr at)
+{
+	if (sum_of_stats(go, at, go->layout.heapStatsDelta.inHeap) != bytes_in_use(go))
+		return "heapStats.inHeap";
+	return sw_misfit_memstats(go, at);
+}
+
+/* ---- queues ---- */
+
+/* A chain of blocks, each of which holds at most `most` items; it may be empty. */
+static const char *misfit_of_chain(const struct sw_go *go, sw_addr head, sw_offset alllink,
+				   sw_offset count, uint32_t most)
+{
+	struct sw_chain chain = {0};
+	sw_addr block;
+	uint32_t items;
+
+	if (!sw_memory_u64(go->memory, head, &block))
+		return "address";
+	for (; block; block = word_at(go, block + alllink)) {
+		if (block % 8 || sw_chain_is_ring(&chain, block) || chain.steps > MAX_BLOCKS ||
+		    !sw_memory_view(go->memory, block + alllink, 8))
+			return "alllink";
+		if (!sw_memory_u32(go->memory, block + count, &items) || items > most)
+			return "count";
+	}
+	return NULL;
+}
+
+/* runtime/mfinal.go */
+const char *sw_misfit_allfin(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.finblock) *fields = &go->layout.finblock;
+	return misfit_of_chain(go, at, fields->alllink, fields->cnt,
+			       (FINALIZER_BLOCK - fields->fin) / FINALIZER);
+}
+
+/* runtime/mcleanup.go */
+const char *sw_misfit_cleanups(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.cleanupBlock) *fields = &go->layout.cleanupBlock;
+	if (!fields->item_size || fields->cleanups > CLEANUP_BLOCK)
+		return "block";
+	return misfit_of_chain(go, at + go->layout.cleanupQueue.all, fields->alllink, fields->n,
+			       (CLEANUP_BLOCK - fields->cleanups) / fields->item_size);
+}

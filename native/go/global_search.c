@@ -1,0 +1,314 @@
+/* The runtime's variables by what the functions of the runtime refer to, and by what they hold. */
+#include "go/global.h"
+
+#include "go/pclntab.h"
+
+enum {
+	FTAB_ENTRY = 8,	       /* bytes: entryoff u32, funcoff u32 */
+	NAME_OFF = 4,	       /* of the name's offset in a _func, 1.18–1.27 */
+	MAX_CODE = 1 << 20,    /* bytes of a function */
+	MIN_CLUES = 2,	       /* that must be there to tell anything */
+	TOLERATED_FRACTION = 4 /* of the clues: one of so many may be wrong */
+};
+
+/* ---- functions ---- */
+
+static struct sw_global_function *find_function(const struct sw_global_functions *functions,
+						const char *name)
+{
+	for (size_t i = 0; i < functions->count; i++)
+		if (!strcmp(functions->items[i].name, name))
+			return &functions->items[i];
+	return NULL;
+}
+
+static struct sw_error *list_functions(const struct sw_global *globals, size_t count,
+				       struct sw_global_functions *out)
+{
+	struct sw_error *error = NULL;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; !error && k < SW_GLOBAL_CLUES; k++) {
+			const char *name = globals[i].clues[k].function;
+			if (name && !find_function(out, name))
+				error = sw_global_functions_add(
+					out, (struct sw_global_function){.name = name});
+		}
+	return error;
+}
+
+static bool is_data(const void *context, sw_addr address)
+{
+	const struct sw_go_module *module = context;
+	return (address >= module->noptrdata && address < module->enoptrdata) ||
+	       (address >= module->data && address < module->edata) ||
+	       (address >= module->bss && address < module->ebss) ||
+	       (address >= module->noptrbss && address < module->enoptrbss);
+}
+
+/* The name of the function of an entry of ftab; NULL for one of another package. */
+static const char *runtime_name(const struct sw_go_module *module, const uint8_t *entry)
+{
+	static const char package[] = "runtime.";
+	uint64_t place = (uint64_t)sw_load32(entry + 4) + NAME_OFF;
+
+	if (place + 4 > module->pclntable_size)
+		return NULL;
+	uint64_t offset = sw_load32(module->pclntable + place);
+	if (offset >= module->funcnametab_size ||
+	    module->funcnametab_size - offset < sizeof(package))
+		return NULL;
+	const char *name = (const char *)module->funcnametab + offset;
+	if (memcmp(name, package, sizeof(package) - 1) != 0 ||
+	    !memchr(name, 0, module->funcnametab_size - offset))
+		return NULL;
+	return name + sizeof(package) - 1;
+}
+
+static struct sw_error *read_code(const struct sw_go *go, const struct sw_go_module *module,
+				  const uint8_t *entry, struct sw_global_function *function)
+{
+	uint64_t start = sw_load32(entry), end = sw_load32(entry + FTAB_ENTRY);
+	if (end <= start || end - start > MAX_CODE)
+		return NULL;
+	const uint8_t *code = sw_memory_view(go->memory, module->text + start, end - start);
+	if (!code)
+		return NULL;
+	function->is_there = true;
+	return sw_code_find_refs(go->arch, module->text + start, code, end - start, is_data, module,
+				 &function->refs);
+}
+
+/* The runtime is in the first module. A name can occur twice, as a function and as what assembly
+ * calls it by. */
+struct sw_error *sw_global_read_functions(const struct sw_go *go, const struct sw_global *globals,
+					  size_t count, struct sw_global_functions *out)
+{
+	const struct sw_go_module *module = go->modules.items;
+	struct sw_error *error = list_functions(globals, count, out);
+
+	if (error || !go->modules.count || !module->ftab || !module->pclntable ||
+	    !module->funcnametab)
+		return error;
+	for (uint64_t i = 0; !error && i + 1 < module->ftab_count; i++) {
+		const uint8_t *entry = module->ftab + i * FTAB_ENTRY;
+		const char *name = runtime_name(module, entry);
+		struct sw_global_function *function = name ? find_function(out, name) : NULL;
+		if (function)
+			error = read_code(go, module, entry, function);
+	}
+	return error;
+}
+
+void sw_global_free_functions(struct sw_global_functions *functions)
+{
+	for (size_t i = 0; i < functions->count; i++)
+		sw_code_refs_free(&functions->items[i].refs);
+	sw_global_functions_free(functions);
+}
+
+/* ---- votes ---- */
+
+/* A place that clues name, by their bits. */
+struct vote {
+	sw_addr at;
+	uint32_t clues;
+};
+SW_VECTOR(struct vote, votes);
+
+static struct sw_error *add_votes(const struct sw_global_clue *clue, uint64_t offset,
+				  const struct sw_global_function *function, uint32_t bit,
+				  struct votes *out)
+{
+	struct sw_error *error = NULL;
+	for (size_t i = 0; !error && i < function->refs.count; i++) {
+		const struct sw_code_ref *ref = &function->refs.items[i];
+		if (ref->use == SW_CODE_ACCESS || !clue->is_accessed)
+			error = votes_add(out, (struct vote){ref->address - offset, bit});
+	}
+	return error;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct vote *x = a, *y = b;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* One vote for each place, with all its clues. */
+static void unite(struct votes *votes)
+{
+	size_t count = 0;
+	if (votes->count)
+		qsort(votes->items, votes->count, sizeof(*votes->items), by_address);
+	for (size_t i = 0; i < votes->count; i++)
+		if (count && votes->items[count - 1].at == votes->items[i].at)
+			votes->items[count - 1].clues |= votes->items[i].clues;
+		else
+			votes->items[count++] = votes->items[i];
+	votes->count = count;
+}
+
+/* Keeps the places that enough of the clues name. */
+static void keep_likely(struct votes *votes, unsigned clues)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < votes->count; i++)
+		if ((unsigned)__builtin_popcount(votes->items[i].clues) >=
+		    clues - clues / TOLERATED_FRACTION)
+			votes->items[count++] = votes->items[i];
+	votes->count = count;
+}
+
+/* The places that the code names for the variable; *clues: how many there were to go by. */
+static struct sw_error *ask_code(const struct sw_go *go, const struct sw_global *global,
+				 const struct sw_global_functions *functions, struct votes *out,
+				 unsigned *clues)
+{
+	struct sw_error *error = NULL;
+
+	*clues = 0;
+	for (size_t i = 0; !error && i < SW_GLOBAL_CLUES && global->clues[i].function; i++) {
+		const struct sw_global_clue *clue = &global->clues[i];
+		const struct sw_global_function *function =
+			find_function(functions, clue->function);
+		uint64_t offset;
+		if (!function || !function->is_there ||
+		    !sw_global_offset(go, clue->field, &offset))
+			continue;
+		++*clues;
+		error = add_votes(clue, offset, function, (uint32_t)1 << i, out);
+	}
+	unite(out);
+	if (*clues < MIN_CLUES)
+		out->count = 0;
+	keep_likely(out, *clues);
+	return error;
+}
+
+/* ---- what the places hold ---- */
+
+/* Of places that fit: how many, one of them, and why another one did not. */
+struct finding {
+	size_t fitting, empty; /* empty: fitting lists with nothing on them */
+	sw_addr fit, empty_fit;
+	sw_addr misfit;
+	const char *why;
+};
+
+static bool is_empty_list(const struct sw_go *go, const struct sw_global *global, sw_addr at)
+{
+	uint64_t offset, word;
+	return global->list && sw_global_offset(go, global->list, &offset) &&
+	       sw_memory_u64(go->memory, at + offset, &word) && !word;
+}
+
+static void look_at(const struct sw_go *go, const struct sw_global *global,
+		    sw_global_misfit *misfit, sw_addr at, struct finding *finding)
+{
+	const char *why = misfit(go, at);
+	if (why && !finding->why) {
+		finding->why = why;
+		finding->misfit = at;
+	}
+	if (why)
+		return;
+	if (is_empty_list(go, global, at)) {
+		finding->empty++;
+		finding->empty_fit = at;
+	} else {
+		finding->fitting++;
+		finding->fit = at;
+	}
+}
+
+/* ---- the variable by what it holds alone ---- */
+
+static void look_in(const struct sw_go *go, const struct sw_global *global, uint64_t key,
+		    sw_addr start, sw_addr end, struct finding *finding)
+{
+	for (size_t i = 0; i < go->memory->count; i++) {
+		const struct sw_region *region = &go->memory->regions[i];
+		sw_addr from = region->addr > start ? region->addr : start;
+		sw_addr to = region->addr + region->size;
+		to = to < end ? to : end;
+		for (sw_addr at = (from + 7) & ~(sw_addr)7; at < to && to - at >= 8; at += 8)
+			if (sw_load64(region->bytes + (at - region->addr)))
+				look_at(go, global, global->exact_misfit, at - key, finding);
+	}
+}
+
+static void ask_memory(const struct sw_go *go, const struct sw_global *global,
+		       struct finding *finding)
+{
+	const struct sw_go_module *module = go->modules.items;
+	uint64_t key;
+
+	if (!go->modules.count || !sw_global_offset(go, global->key, &key))
+		return;
+	if (global->section == SW_GLOBAL_BSS)
+		look_in(go, global, key, module->bss, module->ebss, finding);
+	else if (global->section == SW_GLOBAL_NOPTRBSS)
+		look_in(go, global, key, module->noptrbss, module->enoptrbss, finding);
+}
+
+/* ---- */
+
+static struct sw_error *give_up(const struct sw_go *go, const struct sw_global *global,
+				unsigned clues, const struct votes *votes,
+				const struct finding *finding)
+{
+	struct sw_error *error;
+	const char *name = global->name;
+
+	if (finding->fitting)
+		error = sw_error_format(SW_ERR_UNSUPPORTED,
+					"%zu places fit runtime.%s of Go 1.%u, one of them 0x%llx",
+					finding->fitting, name, go->minor,
+					(unsigned long long)finding->fit);
+	else if (votes->count)
+		error = sw_error_format(
+			SW_ERR_UNSUPPORTED,
+			"no variable fits runtime.%s of Go 1.%u: at 0x%llx, where its functions "
+			"have it, it is %s that does not",
+			name, go->minor, (unsigned long long)finding->misfit, finding->why);
+	else
+		error = sw_error_format(
+			SW_ERR_UNSUPPORTED,
+			"no variable fits runtime.%s of Go 1.%u: 0 candidates, %u functions that "
+			"would refer to it",
+			name, go->minor, clues);
+	return sw_error_hint(error, "give the unstripped build of the same program with "
+				    "--symbols FILE");
+}
+
+static struct sw_error *choose(const struct sw_go *go, const struct sw_global *global,
+			       unsigned clues, const struct votes *votes, sw_addr *out)
+{
+	struct finding finding = {0};
+
+	for (size_t i = 0; i < votes->count; i++)
+		look_at(go, global, global->misfit, votes->items[i].at, &finding);
+	if (!finding.fitting && !finding.empty)
+		ask_memory(go, global, &finding);
+	if (finding.fitting == 1)
+		*out = finding.fit;
+	else if (!finding.fitting && finding.empty)
+		*out = finding.empty == 1 ? finding.empty_fit : 0;
+	else
+		return give_up(go, global, clues, votes, &finding);
+	return NULL;
+}
+
+struct sw_error *sw_global_search(const struct sw_go *go, const struct sw_global *global,
+				  const struct sw_global_functions *functions, sw_addr *out)
+{
+	struct votes votes = {0};
+	unsigned clues;
+	struct sw_error *error = ask_code(go, global, functions, &votes, &clues);
+
+	*out = 0;
+	if (!error)
+		error = choose(go, global, clues, &votes, out);
+	votes_free(&votes);
+	return error;
+}
