@@ -139,11 +139,6 @@ struct sw_target *sw_session_target(struct sw_session *session)
 	return session->target;
 }
 
-struct sw_image *sw_session_image(struct sw_session *session)
-{
-	return session->image;
-}
-
 /* ---- parts ---- */
 
 /* A target that is not whole is the likely cause of an error that has no hint of its own. */
@@ -180,8 +175,7 @@ static void warn_of_marking(struct sw_session *session)
 	if (session->heap.unread_objects)
 		sw_warn(&session->warnings, true, "unread_objects", "was the core cut short?",
 			"the contents of %llu objects are not in the target; what only they refer "
-			"to is "
-			"missing",
+			"to is missing",
 			(unsigned long long)session->heap.unread_objects);
 	if (session->go->damaged_masks)
 		sw_warn(&session->warnings, true, "damaged_types", NULL,
@@ -192,8 +186,7 @@ static void warn_of_marking(struct sw_session *session)
 		sw_warn(&session->warnings, false, "collecting",
 			"take the image again for a comparison by `verify`",
 			"the target was in the middle of a collection: the marks of the runtime "
-			"are "
-			"partial and were not used");
+			"are partial and were not used");
 }
 
 static struct sw_error *mark(struct sw_session *session)

@@ -30,7 +30,6 @@ void sw_session_close(struct sw_session *session);
 
 struct sw_work *sw_session_work(struct sw_session *session);
 struct sw_target *sw_session_target(struct sw_session *session);
-struct sw_image *sw_session_image(struct sw_session *session);
 
 /* The Go runtime: discovery, layouts, spans, goroutines, roots. */
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out);

@@ -118,8 +118,7 @@ const struct sw_command sw_command_find_type = {
 	.positionals = 1,
 	.summary = "instances of a type, those that retain most first",
 	.help = "Live objects whose type is TYPE, as heap-types names it, or a pattern with * and "
-		"?. "
-		"Sorted by what they retain.",
+		"?. Sorted by what they retain.",
 	.example = "spanwalk find app.core 'main.*session'",
 	.run = run,
 };

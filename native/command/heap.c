@@ -111,12 +111,9 @@ const struct sw_command sw_command_heap = {
 	.usage = "",
 	.summary = "what is in this heap: live, garbage, free, idle, stacks",
 	.help = "Marks the heap as a collection that starts now would, and counts. Live is what "
-		"the "
-		"roots reach; garbage is allocated but unreachable; free is room in spans that are "
-		"in "
-		"use; idle is memory of the heap that is in no span, released of it what went back "
-		"to "
-		"the system.\n\n"
+		"the roots reach; garbage is allocated but unreachable; free is room in spans "
+		"that are in use; idle is memory of the heap that is in no span, released of it "
+		"what went back to the system.\n\n"
 		"The table `runtime` shows the runtime's own counters by the names of "
 		"runtime.MemStats.",
 	.example = "spanwalk heap app.core",

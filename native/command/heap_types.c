@@ -55,12 +55,10 @@ const struct sw_command sw_command_heap_types = {
 	.usage = "",
 	.summary = "live memory by type",
 	.help = "Counts live objects and their bytes (of whole slots, as the allocator hands them "
-		"out) "
-		"by type. A type comes from the object's own header where it has one, else from "
-		"what "
-		"refers to it: variables, fields, interfaces. The backing array of a slice counts "
-		"as "
-		"[]T, the bytes of a string as string, a closure as the function it runs.",
+		"out) by type. A type comes from the object's own header where it has one, else "
+		"from what refers to it: variables, fields, interfaces. The backing array of a "
+		"slice counts as []T, the bytes of a string as string, a closure as the function "
+		"it runs.",
 	.example = "spanwalk heap-types app.core --limit 20",
 	.run = run,
 };

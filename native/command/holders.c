@@ -54,7 +54,7 @@ static json_t *accumulation_json(const struct sw_holders *view,
 {
 	const char *type = sw_naming_type_name(&view->naming, accumulation->type);
 	json_t *json = json_object();
-	json_object_set_new(json, "type", sw_json_text(type, strlen(type)));
+	json_object_set_new(json, "type", sw_json_string(type));
 	if (accumulation->objects)
 		json_object_set_new(
 			json, "address",
@@ -74,9 +74,7 @@ static struct sw_error *add_path(const struct sw_holders *view, const struct sw_
 	if (error)
 		return error;
 	*expression = sw_naming_expression(&view->naming, &path);
-	json_object_set_new(row, "expression",
-			    sw_json_text(*expression ? *expression : "",
-					 *expression ? strlen(*expression) : 0));
+	json_object_set_new(row, "expression", sw_json_string(*expression));
 	json_object_set_new(row, "path", sw_naming_steps(&view->naming, &path));
 	sw_path_free(&path);
 	return *expression ? NULL : sw_error_memory();
@@ -155,9 +153,7 @@ static struct sw_error *add_more_paths(const struct sw_holders *view,
 		char *expression = sw_naming_expression(&view->naming, &path);
 		json_t *item = sw_naming_object(&view->naming, largest[i].object);
 		json_object_set_new(item, "retained_bytes", sw_json_bytes(largest[i].bytes));
-		json_object_set_new(item, "expression",
-				    sw_json_text(expression ? expression : "",
-						 expression ? strlen(expression) : 0));
+		json_object_set_new(item, "expression", sw_json_string(expression));
 		json_array_append_new(list, item);
 		free(expression);
 		sw_path_free(&path);
@@ -198,7 +194,7 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 	json_t *row = json_object();
 
 	accumulation_text(view, suspect, accumulated, sizeof(accumulated));
-	json_object_set_new(row, "root", sw_json_text(name, strlen(name)));
+	json_object_set_new(row, "root", sw_json_string(name));
 	json_object_set_new(
 		row, "kind",
 		json_string(view->titles ? "package" : sw_naming_root_kind(root->kind)));
@@ -206,7 +202,7 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 	json_object_set_new(row, "retained_objects",
 			    json_integer(view->dominators->retained_objects[suspect->top]));
 	json_object_set_new(row, "share_fraction", json_real(sw_holders_share(view, bytes)));
-	json_object_set_new(row, "holds", sw_json_text(accumulated, strlen(accumulated)));
+	json_object_set_new(row, "holds", sw_json_string(accumulated));
 	struct sw_error *error = add_path(view, suspect, row, &expression);
 	json_object_set_new(row, "accumulation", accumulation_json(view, &suspect->accumulation));
 	if (!error && paths)
@@ -252,9 +248,8 @@ static const char *columns(const struct sw_holders *view)
 }
 
 static struct sw_error *add_rows(const struct sw_holders *view, const struct top_list *tops,
-				 const struct sw_suspect *suspects, size_t count)
+				 const struct sw_suspect *suspects, size_t count, size_t told)
 {
-	size_t told = first_told(view, tops);
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < count; i++)
 		error = add_row(view, &suspects[i], i == told);
@@ -270,7 +265,7 @@ static json_t *set_names(const struct sw_holders *view, const struct sw_shared_s
 	json_t *names = json_array();
 	for (uint32_t i = 0; i < set->count; i++) {
 		const char *name = title(view, view->naming.graph->object_count + set->roots[i]);
-		json_array_append_new(names, sw_json_text(name, strlen(name)));
+		json_array_append_new(names, sw_json_string(name));
 	}
 	return names;
 }
@@ -292,11 +287,10 @@ static void set_text(const struct sw_holders *view, const struct sw_shared_set *
 }
 
 static void tell_set(const struct sw_holders *view, const struct sw_shared_set *set,
-		     const struct sw_suspect *suspect, const char *expression,
+		     const struct sw_suspect *suspect, const char *roots, const char *expression,
 		     const char *accumulated)
 {
-	char roots[512], size[16];
-	set_text(view, set, roots, sizeof(roots));
+	char size[16];
 	sw_report_sentence(
 		view->report,
 		"%u%s roots together (%s) hold %.1f %% of the live heap, %s, for one through "
@@ -341,7 +335,7 @@ static struct sw_error *add_set(const struct sw_holders *view, const struct sw_s
 	set_text(view, set, roots, sizeof(roots));
 	accumulation_text(view, suspect, accumulated, sizeof(accumulated));
 	json_object_set_new(row, "roots", set_names(view, set));
-	json_object_set_new(row, "held_by", sw_json_text(roots, strlen(roots)));
+	json_object_set_new(row, "held_by", sw_json_string(roots));
 	json_object_set_new(row, "is_many", json_boolean(set->is_many));
 	json_object_set_new(row, "retained_bytes", sw_json_bytes(set->retained_bytes));
 	json_object_set_new(row, "retained_objects",
@@ -349,12 +343,12 @@ static struct sw_error *add_set(const struct sw_holders *view, const struct sw_s
 	json_object_set_new(row, "share_fraction",
 			    json_real(sw_holders_share(view, set->retained_bytes)));
 	json_object_set_new(row, "largest", sw_naming_object(&view->naming, set->heaviest));
-	json_object_set_new(row, "holds", sw_json_text(accumulated, strlen(accumulated)));
+	json_object_set_new(row, "holds", sw_json_string(accumulated));
 	struct sw_error *error = add_path(view, suspect, row, &expression);
 	json_object_set_new(row, "accumulation", accumulation_json(view, &suspect->accumulation));
 	sw_report_row(view->report, "shared", row);
 	if (!error && is_told)
-		tell_set(view, set, suspect, expression, accumulated);
+		tell_set(view, set, suspect, roots, expression, accumulated);
 	free(expression);
 	return error;
 }
@@ -440,7 +434,7 @@ static struct sw_error *add_tables(const struct sw_holders *view, const struct t
 	if (!error && is_shared_first)
 		error = add_sets(view, shared, of_sets, rows.sets);
 	if (!error)
-		error = add_rows(view, tops, rows.suspects, rows.roots);
+		error = add_rows(view, tops, rows.suspects, rows.roots, told);
 	if (!error && !is_shared_first)
 		error = add_sets(view, shared, of_sets, rows.sets);
 	free(rows.suspects);

@@ -129,18 +129,14 @@ const struct sw_command sw_command_leak_roots = {
 	.name = "leak-roots",
 	.usage = "",
 	.summary = "which roots hold the memory, by what path, and what has accumulated there",
-	.help = "For each root (a package-level variable, a goroutine, …) the memory that would be "
-		"free "
-		"without it: its retained size in the dominator tree. The path leads from the root "
-		"to the "
-		"accumulation point, the last object on the way down that still keeps 70 % of what "
-		"is "
-		"above it; `holds` says what has accumulated there, most bytes first.\n\n"
+	.help = "For each root (a package-level variable, a goroutine, …) the memory that would "
+		"be free without it: its retained size in the dominator tree. The path leads from "
+		"the root to the accumulation point, the last object on the way down that still "
+		"keeps 70 % of what is above it; `holds` says what has accumulated there, most "
+		"bytes first.\n\n"
 		"Memory that several roots hold together belongs to none of them: the table "
-		"`shared` "
-		"shows it by the set of its roots. Rows and `shared` add up to the live heap. What "
-		"the "
-		"Go runtime itself holds stands in one row.",
+		"`shared` shows it by the set of its roots. Rows and `shared` add up to the live "
+		"heap. What the Go runtime itself holds stands in one row.",
 	.example = "spanwalk leak-roots app.core --limit 5",
 	.options = options,
 	.run = run,

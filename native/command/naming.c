@@ -54,13 +54,6 @@ const char *sw_naming_type_name(const struct sw_naming *naming, sw_type type)
 	return info && info->name && *info->name ? info->name : "?";
 }
 
-bool sw_naming_is_internal(const struct sw_naming *naming, sw_object object)
-{
-	sw_type type = sw_naming_type(naming, object);
-	const struct sw_type_info *info = type ? sw_type_info(naming->types, type) : NULL;
-	return info && info->is_internal;
-}
-
 /* ---- roots ---- */
 
 const struct sw_go_root *sw_naming_root(const struct sw_naming *naming, sw_node node)
@@ -255,7 +248,7 @@ json_t *sw_naming_object(const struct sw_naming *naming, sw_object object)
 	json_t *row = json_object();
 	json_object_set_new(row, "address", sw_json_address(sw_heap_address(naming->heap, object)));
 	const char *type = sw_naming_type_name(naming, sw_naming_type(naming, object));
-	json_object_set_new(row, "type", sw_json_text(type, strlen(type)));
+	json_object_set_new(row, "type", sw_json_string(type));
 	json_object_set_new(row, "size_bytes", sw_json_bytes(sw_heap_size(naming->heap, object)));
 	return row;
 }
@@ -266,12 +259,12 @@ static json_t *node_step(const struct sw_naming *naming, sw_node node, const cha
 	if (sw_graph_is_root(naming->graph, node)) {
 		const struct sw_go_root *root = sw_naming_root(naming, node);
 		row = json_object();
-		json_object_set_new(row, "step", sw_json_text(root->name, strlen(root->name)));
+		json_object_set_new(row, "step", sw_json_string(root->name));
 		json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
 		return row;
 	}
 	row = sw_naming_object(naming, node);
-	json_object_set_new(row, "step", sw_json_text(step, strlen(step)));
+	json_object_set_new(row, "step", sw_json_string(step));
 	return row;
 }
 

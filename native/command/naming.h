@@ -34,8 +34,6 @@ bool sw_object_walk_next(struct sw_object_walk *walk, const struct sw_heap *heap
 sw_type sw_naming_type(const struct sw_naming *naming, sw_object object);
 /* Its name; "?" when unknown. Valid until a type is added. */
 const char *sw_naming_type_name(const struct sw_naming *naming, sw_type type);
-/* Is it a part of a map or channel that the language hides? */
-bool sw_naming_is_internal(const struct sw_naming *naming, sw_object object);
 
 /* The root of a root node. */
 const struct sw_go_root *sw_naming_root(const struct sw_naming *naming, sw_node node);

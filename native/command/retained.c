@@ -99,8 +99,7 @@ const struct sw_command sw_command_retained = {
 	.positionals = 1,
 	.summary = "what would be free without an object",
 	.help = "The retained size of the object at ADDR (any address inside it): its own bytes "
-		"and those "
-		"of every object that can be reached only through it, by type.",
+		"and those of every object that can be reached only through it, by type.",
 	.example = "spanwalk retained app.core 0xc000123000",
 	.run = run,
 };

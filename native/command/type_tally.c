@@ -91,7 +91,7 @@ void sw_type_tally_report(const struct sw_type_tally *tally, const struct sw_nam
 		const struct sw_type_row *row = &tally->rows[i];
 		const char *name = sw_naming_type_name(naming, row->type);
 		json_t *json = json_object();
-		json_object_set_new(json, "type", sw_json_text(name, strlen(name)));
+		json_object_set_new(json, "type", sw_json_string(name));
 		json_object_set_new(json, "objects", json_integer((json_int_t)row->objects));
 		json_object_set_new(json, "bytes", sw_json_bytes(row->bytes));
 		json_object_set_new(json, "share_fraction",

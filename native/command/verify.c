@@ -116,16 +116,13 @@ const struct sw_command sw_command_verify = {
 	.usage = "",
 	.summary = "is the walk exact: held against the runtime's own marks",
 	.help = "Replays the marking and compares it, object by object, with what the runtime "
-		"recorded "
-		"in the same image: the mark bits of its last collection, the count of objects in "
-		"each "
-		"span, and the bytes it counted as marked.\n\n"
+		"recorded in the same image: the mark bits of its last collection, the count of "
+		"objects in each span, and the bytes it counted as marked.\n\n"
 		"Some differences are in the nature of things and are explained: what was "
-		"allocated "
-		"since, a P's tiny block, what only a dead slot of a stack refers to. A program "
-		"that "
-		"ran on after its last collection has dropped objects since; these have no "
-		"explanation and count as not exact. Right after runtime.GC() the result is exact.",
+		"allocated since, a P's tiny block, what only a dead slot of a stack refers to. A "
+		"program that ran on after its last collection has dropped objects since; these "
+		"have no explanation and count as not exact. Right after runtime.GC() the result "
+		"is exact.",
 	.example = "spanwalk verify app.core",
 	.run = run,
 };

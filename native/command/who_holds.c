@@ -11,12 +11,10 @@ static void add_path(struct sw_report *report, const struct sw_naming *naming,
 	const struct sw_go_root *root = sw_naming_root(naming, path->nodes[0]);
 	char *expression = sw_naming_expression(naming, path);
 
-	json_object_set_new(row, "root", sw_json_text(root->name, strlen(root->name)));
+	json_object_set_new(row, "root", sw_json_string(root->name));
 	json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
 	json_object_set_new(row, "length_steps", json_integer((json_int_t)path->count - 1));
-	json_object_set_new(
-		row, "expression",
-		sw_json_text(expression ? expression : "", expression ? strlen(expression) : 0));
+	json_object_set_new(row, "expression", sw_json_string(expression));
 	json_object_set_new(row, "path", sw_naming_steps(naming, path));
 	sw_report_row(report, "paths", row);
 	free(expression);
@@ -90,8 +88,7 @@ const struct sw_command sw_command_who_holds = {
 	.summary = "every root that keeps an object alive, with a path from each",
 	.help = "For the object at ADDR (any address inside it): each root that reaches it, with a "
 		"shortest path, written as a Go expression. Pointers are followed silently, as Go "
-		"does "
-		"for fields: main.sessions[\"k\"].parser.buf.",
+		"does for fields: main.sessions[\"k\"].parser.buf.",
 	.example = "spanwalk who-holds app.core 0xc000123000",
 	.run = run,
 };

@@ -32,8 +32,7 @@ static void warn_of_dwarf(struct sw_go *go)
 	if (damaged)
 		sw_warn(go->warnings, true, "damaged_debug_information", NULL,
 			"%zu units of the debug information cannot be read whole; names and types "
-			"of "
-			"theirs are missing",
+			"of theirs are missing",
 			damaged);
 }
 

@@ -258,8 +258,7 @@ static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span
 		return copy;
 	sw_warn(go->warnings, true, "missing_span", "was the core cut short?",
 		"the memory of the span at 0x%llx is not in the target; what its objects refer to "
-		"is "
-		"missing",
+		"is missing",
 		(unsigned long long)span->base);
 	return NULL;
 }

@@ -99,11 +99,6 @@ static void set(struct sw_report *report, json_t *object, const char *key, json_
 		lose_value(report);
 }
 
-static json_t *json_text(const char *text)
-{
-	return sw_json_text(text, strlen(text));
-}
-
 static json_t *format_text(const char *format, va_list arguments)
 {
 	char *text;
@@ -186,11 +181,11 @@ void sw_report_finding(struct sw_report *report, enum sw_grade grade, const char
 	if (grade < report->worst)
 		report->worst = grade;
 	set(report, finding, "grade", json_string(grades[grade]));
-	set(report, finding, "code", json_text(code));
-	set(report, finding, "message", json_text(message));
+	set(report, finding, "code", sw_json_string(code));
+	set(report, finding, "message", sw_json_string(message));
 	set(report, finding, "evidence", evidence ? evidence : json_object());
 	if (next)
-		set(report, finding, "next", json_text(next));
+		set(report, finding, "next", sw_json_string(next));
 	append(report, part(report, "findings"), finding);
 }
 
@@ -198,10 +193,10 @@ static void add_warning(struct sw_report *report, const struct sw_warning *warni
 {
 	json_t *value = json_object();
 
-	set(report, value, "code", json_text(warning->code));
-	set(report, value, "message", json_text(warning->message ? warning->message : ""));
+	set(report, value, "code", sw_json_string(warning->code));
+	set(report, value, "message", sw_json_string(warning->message ? warning->message : ""));
 	if (warning->hint)
-		set(report, value, "hint", json_text(warning->hint));
+		set(report, value, "hint", sw_json_string(warning->hint));
 	set(report, value, "count", sw_json_bytes(warning->count));
 	append(report, part(report, "warnings"), value);
 }
@@ -210,7 +205,7 @@ void sw_report_warnings(struct sw_report *report, const struct sw_warnings *warn
 {
 	for (size_t i = 0; i < warnings->count; i++) {
 		const struct sw_warning *warning = &warnings->items[i];
-		json_t *message = json_text(warning->message ? warning->message : "");
+		json_t *message = sw_json_string(warning->message ? warning->message : "");
 		json_t *known =
 			message ? find_warning(report, warning->code, json_string_value(message))
 				: NULL;

@@ -66,6 +66,7 @@ json_t *sw_report_rows(const struct sw_report *report, const char *table);
 json_t *sw_json_address(uint64_t address);	      /* "0x…" */
 json_t *sw_json_bytes(uint64_t bytes);		      /* an integer */
 json_t *sw_json_text(const char *bytes, size_t size); /* invalid UTF-8 replaced by U+FFFD */
+json_t *sw_json_string(const char *text);	      /* the same; NULL is "" */
 
 /* 1536 → "1.5 KiB" into out (at least 16 bytes); returns out. */
 char *sw_text_bytes(uint64_t bytes, char *out);

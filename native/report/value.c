@@ -46,6 +46,11 @@ json_t *sw_json_text(const char *bytes, size_t size)
 	return value;
 }
 
+json_t *sw_json_string(const char *text)
+{
+	return text ? sw_json_text(text, strlen(text)) : json_string("");
+}
+
 char *sw_text_bytes(uint64_t bytes, char *out)
 {
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
