@@ -56,6 +56,13 @@ def test_structures_of_another_release(go: str, tmp_path: Path) -> None:
         assert any(what in message for what in MISFITS), message
 
 
+def test_fields_that_moved(tmp_path: Path) -> None:
+    """The program's own type descriptors contradict the table: in 1.23.12 runtime.m grew."""
+    made = CORES.make("lists", "1.23.12", mode="stripped")
+    message = refusal(made.core, pretend(made.exe, "1.23.12", "1.23.00", tmp_path))
+    assert "not those of go1.23.00: runtime.m" in message
+
+
 @pytest.mark.parametrize("go", GO_VERSIONS)
 def test_damaged_module_data(go: str, tmp_path: Path) -> None:
     """Words of moduledata that are gone, in a stripped program: the field is named."""

@@ -2,8 +2,12 @@
  * right for a release as it was published; a runtime that somebody changed must not be read with
  * them. Facts that hold of nearly every span and goroutine are counted: damage costs a few of
  * them, a wrong layout most. */
+#include "go/layout_check.h"
 #include "go/arena_bitmap.h"
 #include "go/size_class.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 enum { PAGE = 8192, PAGES_PER_ARENA = 8192 };
 
@@ -19,19 +23,30 @@ static void count(struct fact *fact, bool holds)
 	fact->failed += !holds;
 }
 
+struct sw_error *sw_go_layout_misfit(const struct sw_go *go, const char *format, ...)
+{
+	char what[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	return sw_error_hint(sw_error_format(SW_ERR_UNSUPPORTED,
+					     "the structures of this program are not those of "
+					     "%s: %s",
+					     go->version, what),
+			     "was the runtime changed? name the unstripped build with "
+			     "--symbols FILE");
+}
+
 static struct sw_error *judge(const struct sw_go *go, const struct fact *facts, size_t number)
 {
 	for (size_t i = 0; i < number; i++)
 		if (facts[i].failed * 2 > facts[i].checked)
-			return sw_error_hint(
-				sw_error_format(SW_ERR_UNSUPPORTED,
-						"the structures of this program are not those of "
-						"%s: %s of %llu in %llu cannot be right",
-						go->version, facts[i].what,
-						(unsigned long long)facts[i].failed,
-						(unsigned long long)facts[i].checked),
-				"was the runtime changed? name the unstripped build with "
-				"--symbols FILE");
+			return sw_go_layout_misfit(go, "%s of %llu in %llu cannot be right",
+						   facts[i].what,
+						   (unsigned long long)facts[i].failed,
+						   (unsigned long long)facts[i].checked);
 	return NULL;
 }
 
@@ -99,9 +114,11 @@ static struct sw_error *check_goroutines(const struct sw_go *go)
 struct sw_error *sw_go_check_layout(struct sw_go *go)
 {
 	struct sw_error *error = NULL;
-	if (!go->dwarf) /* the program's own debug information is believed */
-		error = check_spans(go);
-	if (!error && !go->dwarf)
+
+	if (go->dwarf) /* the program's own debug information is believed */
+		return NULL;
+	error = check_spans(go);
+	if (!error)
 		error = check_goroutines(go);
-	return error;
+	return error ? error : sw_go_check_descriptors(go);
 }
