@@ -1,5 +1,6 @@
 # make          the program and the Python module, in build/
 # make check    every test            make lint     formatter, warnings, analysis, floors
+# make check-all                      every release of Go, processor and way to build: docs/compatibility.md
 # make demo     see it work           make bench    figures for docs/performance.md
 # make arm64    the program for arm64, in build/arm64
 # make fuzz     damaged input, as long as SECONDS says
@@ -130,6 +131,13 @@ check-python: all $(BUILD)/show $(BUILD)/venv/ready
 	$(if $(shell command -v go),,SPANWALK_NO_GO=1) SPANWALK_BUILD=$(abspath $(BUILD)) \
 		$(BUILD)/venv/bin/python -m pytest $(PYTEST_ARGS) tests
 
+# Every cell of the matrix; an hour, less with a warm build cache of Go. ONLY="go=1.26.* arch=arm64"
+# runs a part, CHECK_ALL_ARGS=--resume what is not known to be exact.
+.PHONY: check-all
+check-all: $(BUILD)/spanwalk $(BUILD)/venv/ready
+	$(BUILD)/venv/bin/python tests/compat/check_all.py --build $(BUILD) --only "$(ONLY)" \
+		$(CHECK_ALL_ARGS)
+
 # Tools for tests and lint that Debian lacks or has too old: [dev] in pyproject.toml.
 $(BUILD)/venv/ready: pyproject.toml
 	$(PYTHON) -m venv $(@D)
@@ -174,7 +182,8 @@ lint-go:
 install-deps:
 	@bash .ci/install
 
-demo: install-deps
+demo:
+	@bash .ci/install packages
 	$(MAKE) all
 	@cores/demo
 
@@ -190,3 +199,8 @@ layouts: $(BUILD)/show
 bench: all
 	$(PYTHON) tests/bench/bench.py --build $(BUILD) --sizes 1e6,1e7,3e7 \
 		--write docs/performance.md $(BENCH_ARGS)
+
+# How long it takes to find the runtime in 100 MB without symbols.
+.PHONY: bench-discovery
+bench-discovery: all
+	$(PYTHON) tests/bench/discovery.py --build $(BUILD) $(BENCH_ARGS)

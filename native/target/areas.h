@@ -5,7 +5,7 @@
 
 #include "target/live.h"
 
-/* The unit of /proc/PID/pagemap on amd64 and of the arm64 kernels with 4 KiB pages. */
+/* The page of amd64 and the smallest of arm64, whose kernels may have pages of 16 and 64 KiB. */
 enum { SW_PAGE = 4096 };
 
 /* Addresses of the target that have their place here, at the same distance from a 2 MiB boundary
@@ -37,9 +37,13 @@ const struct sw_area *sw_areas_find(const struct sw_areas *areas, sw_addr addr);
 
 void sw_areas_clear(struct sw_areas *areas);
 
-/* Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst) for pages from addr on;
- * without the file every page counts as present and changed. */
+/* Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst), one for each SW_PAGE
+ * from addr on; without the file every page counts as present and changed. */
 void sw_pagemap_read(int pagemap, sw_addr addr, size_t pages, uint64_t *entries);
+
+/* The same, where the kernel's pages have `unit` bytes, a multiple of SW_PAGE. */
+void sw_pagemap_read_units(int pagemap, uint64_t unit, sw_addr addr, size_t pages,
+			   uint64_t *entries);
 
 /* Replaces each anonymous mapping of 256 GiB and more by the parts of it that have pages: the rest
  * is left out, not zero. *unknown counts those of which the kernel (before 6.7) cannot tell; they

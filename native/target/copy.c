@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-	PIECE_PAGES = 2048, /* 8 MiB: copied in about a millisecond */
-	MAX_RUNS = 1024,    /* IOV_MAX of the kernel */
+	PIECE_PAGES = 2048,	  /* 8 MiB: copied in about a millisecond */
+	MAX_RUNS = 1024,	  /* IOV_MAX of the kernel */
+	RELOCATED_MAX = 64 << 20, /* bytes of a mapping that is copied whole for a changed page */
 };
 
 /* Part of a mapping within one area. */
@@ -52,8 +53,7 @@ struct sw_error *sw_copy_create(int pid, struct sw_work *work, struct sw_copy **
 	copy->pid = pid;
 	copy->work = work;
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
-	/* Its unit is the kernel's page; of arm64 kernels with larger ones every page is read. */
-	copy->pagemap = sysconf(_SC_PAGESIZE) == SW_PAGE ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	copy->pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	copy->memory = open(path, O_RDONLY | O_CLOEXEC);
 	return NULL;
@@ -273,11 +273,34 @@ static struct sw_error *copy_body(void *context, unsigned worker, size_t begin, 
 	return error;
 }
 
+/* Has the loader written addresses into this part of a file? Then every other page or so of a table
+ * in it is the file's: whoever reads the table wants it in one piece. */
+static bool is_relocated(const struct sw_copy *copy, const struct sw_vma *vma)
+{
+	uint64_t entries[PIECE_PAGES];
+
+	if (vma->copying != SW_COPY_CHANGED || vma->flags & SW_REGION_EXECUTE ||
+	    vma->end - vma->start > RELOCATED_MAX)
+		return false;
+	for (sw_addr at = vma->start; at < vma->end; at += PIECE_PAGES * SW_PAGE) {
+		size_t pages = (vma->end - at) / SW_PAGE;
+		if (pages > PIECE_PAGES)
+			pages = PIECE_PAGES;
+		sw_pagemap_read(copy->pagemap, at, pages, entries);
+		for (size_t i = 0; i < pages; i++)
+			if (sw_page_is_present(entries[i]) && !sw_page_is_of_file(entries[i]))
+				return true;
+	}
+	return false;
+}
+
 /* Cuts one mapping into pieces; its areas are there. */
 static struct sw_error *cut(struct sw_copy *copy, size_t index)
 {
-	const struct sw_vma *vma = &copy->vmas.items[index];
+	struct sw_vma *vma = &copy->vmas.items[index];
 
+	if (is_relocated(copy, vma))
+		vma->copying = SW_COPY_WHOLE;
 	if (vma->copying != SW_COPY_ZEROES) {
 		copy->copied[index] = calloc(sw_bitset_words((vma->end - vma->start) / SW_PAGE), 8);
 		if (!copy->copied[index])

@@ -29,19 +29,40 @@ enum {
 /* Nobody fills as much: the shadow of a sanitizer, a cage of a JavaScript engine. */
 static const uint64_t SPARSE_SIZE = (uint64_t)256 << 30;
 
-void sw_pagemap_read(int pagemap, sw_addr addr, size_t pages, uint64_t *entries)
+static void read_entries(int pagemap, uint64_t first, size_t count, uint64_t *entries)
 {
-	size_t size = pages * sizeof(*entries), done = 0;
+	size_t size = count * sizeof(*entries), done = 0;
 
 	while (pagemap >= 0 && done < size) {
 		ssize_t part = pread(pagemap, (uint8_t *)entries + done, size - done,
-				     (off_t)(addr / SW_PAGE * sizeof(*entries) + done));
+				     (off_t)(first * sizeof(*entries) + done));
 		if (part <= 0)
 			break;
 		done += (size_t)part;
 	}
-	for (size_t i = done / sizeof(*entries); i < pages; i++)
+	for (size_t i = done / sizeof(*entries); i < count; i++)
 		entries[i] = (uint64_t)1 << 63;
+}
+
+void sw_pagemap_read_units(int pagemap, uint64_t unit, sw_addr addr, size_t pages,
+			   uint64_t *entries)
+{
+	uint64_t first = addr / unit;
+
+	if (!pages)
+		return;
+	read_entries(pagemap, first, (addr + (pages - 1) * SW_PAGE) / unit - first + 1, entries);
+	/* From the last on: the entry of a page never stands behind the page's own place. */
+	for (size_t i = pages; unit > SW_PAGE && i-- > 0;)
+		entries[i] = entries[(addr + i * SW_PAGE) / unit - first];
+}
+
+void sw_pagemap_read(int pagemap, sw_addr addr, size_t pages, uint64_t *entries)
+{
+	long unit = sysconf(_SC_PAGESIZE);
+
+	sw_pagemap_read_units(pagemap, unit > SW_PAGE ? (uint64_t)unit : SW_PAGE, addr, pages,
+			      entries);
 }
 
 /* Adds [start, end), rounded out to blocks, as a mapping like `whole`; joins the last one. */

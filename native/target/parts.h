@@ -21,11 +21,13 @@ void sw_target_sort_mappings(struct sw_target *target);
 /* The mapping that holds the address, or NULL; mappings are sorted. */
 const struct sw_mapping *sw_target_mapping(const struct sw_target *target, sw_addr addr);
 
-/* AT_ENTRY and AT_PHDR from the auxiliary vector, as the kernel wrote it (64-bit pairs). */
+/* AT_ENTRY, AT_PHDR and AT_EXECFN from the auxiliary vector, as the kernel wrote it (64-bit
+ * pairs). */
 void sw_target_take_auxv(struct sw_target *target, const uint8_t *bytes, size_t size);
 
 /* Sets exe and exe_name from the mapping that holds the program headers or the entry point, else
- * from the first mapping; leaves them NULL when there is none. */
+ * from the first mapping, else from the path that was executed (it may be relative); leaves them
+ * NULL when there is none. */
 struct sw_error *sw_target_name_exe(struct sw_target *target);
 
 /* General registers in the kernel's order; false when there are too few bytes (the thread is

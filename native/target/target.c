@@ -6,6 +6,8 @@
 
 static const char DELETED[] = " (deleted)";
 
+enum { PATH_BYTES = 4096 }; /* PATH_MAX of the kernel */
+
 enum sw_arch sw_arch_of_machine(unsigned machine)
 {
 	switch (machine) {
@@ -110,10 +112,12 @@ void sw_target_take_auxv(struct sw_target *target, const uint8_t *bytes, size_t 
 			target->entry = value;
 		else if (type == AT_PHDR)
 			target->program_headers = value;
+		else if (type == AT_EXECFN)
+			target->executed = value;
 	}
 }
 
-struct sw_error *sw_target_name_exe(struct sw_target *target)
+static const struct sw_mapping *main_mapping(const struct sw_target *target)
 {
 	const struct sw_mapping *mapping = NULL;
 
@@ -123,10 +127,24 @@ struct sw_error *sw_target_name_exe(struct sw_target *target)
 		mapping = sw_target_mapping(target, target->entry);
 	if (!mapping && target->mappings.count)
 		mapping = &target->mappings.items[0];
-	if (!mapping)
+	return mapping;
+}
+
+struct sw_error *sw_target_name_exe(struct sw_target *target)
+{
+	const struct sw_mapping *mapping = main_mapping(target);
+	const char *path = mapping ? mapping->path : NULL;
+	char executed[PATH_BYTES];
+
+	/* qemu's cores have no list of files. */
+	if (!path && target->executed &&
+	    sw_memory_string(&target->memory, target->executed, executed, sizeof(executed)) &&
+	    executed[0])
+		path = executed;
+	if (!path)
 		return NULL;
-	target->exe = strdup(mapping->path);
-	target->exe_name = strdup(mapping->path);
+	target->exe = strdup(path);
+	target->exe_name = strdup(path);
 	return target->exe && target->exe_name ? NULL : sw_error_memory();
 }
 

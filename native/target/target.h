@@ -44,6 +44,7 @@ struct sw_target {
 	char *exe_name;		     /* the path as the target named it, for display; or NULL */
 	sw_addr entry;		     /* AT_ENTRY: run-time entry point, 0 when unknown */
 	sw_addr program_headers;     /* AT_PHDR: run-time address of the program headers, 0 */
+	sw_addr executed;	     /* AT_EXECFN: where the path given to execve(2) stands, 0 */
 	struct sw_memory memory;     /* of the target alone; image/ overlays file pages */
 	struct sw_mappings mappings; /* in rising order */
 	struct sw_threads threads;

@@ -443,6 +443,8 @@ static void expect_symbols(const struct sw_image *image)
 
 static void program_that_runs(void **state)
 {
+	if (getenv("SPANWALK_NO_PTRACE"))
+		skip();
 	pid_t pid = start_child();
 	struct sw_work work;
 	struct sw_target *target;

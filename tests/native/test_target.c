@@ -1,7 +1,7 @@
 /* Cores that this test writes, and processes that it starts: what a target must show of each. */
 #include "elf_builder.h"
 
-#include "target/target.h"
+#include "target/areas.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -301,6 +301,36 @@ static void core_of_arm64(void **state)
 {
 	(void)state;
 	open_plan(plan_of(EM_AARCH64), expect_arm64);
+}
+
+static void expect_executed(const struct sw_target *target)
+{
+	assert_int_equal(target->mappings.count, 0);
+	assert_string_equal(target->exe, "/opt/executed");
+	assert_string_equal(target->exe_name, "/opt/executed");
+}
+
+static void expect_nameless(const struct sw_target *target)
+{
+	assert_null(target->exe);
+	assert_null(target->exe_name);
+}
+
+/* Without a list of files, as qemu writes it: the path that was executed stands in memory. */
+static void core_of_qemu(void **state)
+{
+	static const uint8_t memory[] = "\0/opt/executed\0cut";
+	static const struct core_segment segment = {HEAP, memory, sizeof(memory) - 1, PAGE, PF_R};
+	static const uint64_t places[] = {HEAP + 1, HEAP, HEAP + sizeof(memory) - 3, TEXT, 0};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		uint64_t auxv[] = {AT_PHDR, TEXT + 64, AT_EXECFN, places[i], AT_NULL, 0};
+		struct core_plan plan = {.machine = EM_AARCH64, .segments = &segment, .count = 1};
+		note_add(&plan.notes, "CORE", NT_AUXV, auxv, sizeof(auxv));
+		note_add_thread(&plan.notes, EM_AARCH64, 4242, 1000);
+		open_plan(plan, i ? expect_nameless : expect_executed);
+	}
 }
 
 /* What a core cut at any length must give: what it still has, and a warning; or a clear error. */
@@ -674,8 +704,42 @@ static void expect_live_threads(const struct sw_target *target)
 	}
 }
 
+/* Pages of 4 KiB by entries of the kernel's own, larger ones. */
+static void page_table_of_larger_pages(void **state)
+{
+	static const uint64_t units[] = {PAGE, 4 * PAGE, 16 * PAGE};
+	uint64_t table[64], entries[100];
+	(void)state;
+
+	for (uint64_t i = 0; i < 64; i++)
+		table[i] = i + 1000;
+	char *path = write_file((const uint8_t *)table, sizeof(table));
+	int file = open(path, O_RDONLY);
+	assert_true(file >= 0);
+	for (size_t i = 0; i < 3; i++)
+		for (uint64_t first = 0; first < 64 * units[i] / PAGE; first += 7)
+			for (size_t count = 0; count <= 100; count += 1 + count / 3) {
+				sw_pagemap_read_units(file, units[i], first * PAGE, count, entries);
+				for (uint64_t page = 0; page < count; page++) {
+					uint64_t at = (first + page) * PAGE / units[i];
+					uint64_t lost = (uint64_t)1 << 63;
+					assert_int_equal(entries[page], at < 64 ? table[at] : lost);
+				}
+			}
+	close(file);
+	remove_file(path);
+}
+
+/* qemu runs this test for another machine, and has neither ptrace(2) nor all of /proc. */
+static void need_ptrace(void)
+{
+	if (getenv("SPANWALK_NO_PTRACE"))
+		skip();
+}
+
 static void process_goes_on(void **state)
 {
+	need_ptrace();
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;
@@ -698,6 +762,7 @@ static void process_goes_on(void **state)
 
 static void process_keeps_its_signals(void **state)
 {
+	need_ptrace();
 	pid_t pid = start_child();
 	struct sw_work work;
 	(void)state;
@@ -720,6 +785,7 @@ static void process_keeps_its_signals(void **state)
 
 static void stopped_process_stays_stopped(void **state)
 {
+	need_ptrace();
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;
@@ -744,6 +810,7 @@ static void stopped_process_stays_stopped(void **state)
 /* A child of this test that opens the process again and again is killed in the middle of it. */
 static void killed_reader_leaves_the_process_running(void **state)
 {
+	need_ptrace();
 	pid_t pid = start_child();
 	(void)state;
 
@@ -769,6 +836,7 @@ static void killed_reader_leaves_the_process_running(void **state)
 
 static void process_read_for_a_debugger(void **state)
 {
+	need_ptrace();
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;
@@ -842,6 +910,7 @@ int main(void)
 		cmocka_unit_test(core_of_gcore),
 		cmocka_unit_test(core_with_many_segments),
 		cmocka_unit_test(core_of_arm64),
+		cmocka_unit_test(core_of_qemu),
 		cmocka_unit_test(core_cut_at_many_lengths),
 		cmocka_unit_test(core_with_damage_never_crashes),
 		cmocka_unit_test(files_that_are_no_cores),
@@ -850,6 +919,7 @@ int main(void)
 		cmocka_unit_test(compressed_core_cut_short),
 	};
 	const struct CMUnitTest processes[] = {
+		cmocka_unit_test(page_table_of_larger_pages),
 		cmocka_unit_test(process_goes_on),
 		cmocka_unit_test(process_keeps_its_signals),
 		cmocka_unit_test(stopped_process_stays_stopped),

@@ -21,6 +21,9 @@ enum {
 	ROOM = 0x2000,	/* bytes of each of them */
 	FUNC_STEP = 64, /* bytes of a function's code */
 
+	G_STATUS = 0x90, /* offsets in a runtime.g and a runtime.m */
+	M_CURG = 32,
+
 	ID_ASYNC_PREEMPT = 3,
 	ID_SIGPANIC = 20,
 	ID_CGOCALLBACK = 4,
@@ -166,10 +169,12 @@ static void set_layout(struct sw_layout *layout)
 	layout->g.stack_lo = 0;
 	layout->g.stack_hi = 8;
 	layout->g.sched = 56;
+	layout->g.atomicstatus = G_STATUS;
 	layout->gobuf.ctxt = 24;
 	layout->m.gsignal = 8;
 	layout->m.vdsoSP = 16;
 	layout->m.vdsoPC = 24;
+	layout->m.curg = M_CURG;
 	layout->defer.heap = 0;
 	layout->defer.fn = 24;
 	layout->defer.link = 32;
@@ -184,7 +189,7 @@ static struct program *create(enum sw_arch arch)
 	struct program *p = calloc(1, sizeof(*p));
 	assert_non_null(p);
 	p->go.arch = arch;
-	p->go.minor = 27;
+	p->go.minor = p->go.release.minor = 27;
 	p->go.memory = &p->memory;
 	p->go.warnings = &p->warnings;
 	set_layout(&p->go.layout);
@@ -223,6 +228,7 @@ static struct program *create(enum sw_arch arch)
 				     .m = M};
 	p->top = STACK + ROOM - 32;
 	put64(p->heap + (M + 8 - HEAP), GSIGNAL);
+	put64(p->heap + (M + M_CURG - HEAP), HEAP);
 	put64(p->heap + (GSIGNAL - HEAP), SIGNAL_STACK);
 	put64(p->heap + (GSIGNAL + 8 - HEAP), SIGNAL_STACK + ROOM);
 	return p;
@@ -514,6 +520,49 @@ static void test_async_preemption_is_conservative(void **state)
 	destroy(p);
 }
 
+/* goexit ← main.work ← main.leaf, which has no frame and was interrupted: its link register was
+ * pushed before asyncPreempt took it. */
+static void test_injected_calls_of_arm64(void **state)
+{
+	(void)state;
+	for (int has_leaf = 0; has_leaf < 2; has_leaf++) {
+		struct program *p = create(SW_ARCH_ARM64);
+		struct made work = {.name = "main.work", .locals_map = add_map(p, 1, 0x1)};
+		struct made park = {
+			.name = "runtime.asyncPreempt", .frame = 32, .id = ID_ASYNC_PREEMPT};
+		sw_addr leaf = add_func(p, (struct made){.name = "main.leaf"});
+		struct small s = make_small(p, work, park);
+		uint64_t pointer = HEAP + 64, local = HEAP + 16;
+
+		s.park_sp = p->g.sched_sp -= 16;
+		put64(stack_at(p, s.park_sp), has_leaf ? leaf + 20 : s.work + 40);
+		put64(stack_at(p, s.work_sp - 16), has_leaf ? s.work + 40 : pointer);
+		put64(stack_at(p, s.work_sp + WORK_FRAME - 16), local);
+		unwind(p);
+		assert_false(p->out.is_partial);
+		assert_int_equal(p->out.frames.count, 3 + has_leaf);
+		const struct sw_go_frame *frame = &p->out.frames.items[1 + has_leaf];
+		assert_int_equal(frame->func.entry, s.work);
+		assert_int_equal(frame->sp, s.work_sp);
+		/* What the leaf returns to is at a call. */
+		assert_int_equal(frame->is_conservative, !has_leaf);
+		assert_int_equal(
+			count_words(p, local,
+				    has_leaf ? SW_GO_WORD_PRECISE : SW_GO_WORD_CONSERVATIVE),
+			1);
+		assert_int_equal(count_words(p, pointer, SW_GO_WORD_CONSERVATIVE), !has_leaf);
+		/* Earlier collectors did not look at the link register. */
+		p->go.release.minor = 26;
+		p->go.release.patch = 5;
+		unwind(p);
+		assert_int_equal(count_words(p, pointer, SW_GO_WORD_CONSERVATIVE), 0);
+		p->go.release.patch = 6;
+		unwind(p);
+		assert_int_equal(count_words(p, pointer, SW_GO_WORD_CONSERVATIVE), !has_leaf);
+		destroy(p);
+	}
+}
+
 static void test_frames_that_fault(void **state)
 {
 	(void)state;
@@ -668,9 +717,66 @@ static void test_running_on_g0(void **state)
 	assert_int_equal(p->out.frames.count, 3);
 	assert_int_equal(count_words(p, HEAP + 48, SW_GO_WORD_CONSERVATIVE), 0);
 
-	p->g.thread = NULL;
+	p->g.thread = NULL; /* a thread runs it, of which nothing is known */
 	unwind(p);
 	assert_true(p->out.is_partial);
+	assert_int_equal(p->out.frames.count, 0);
+	put64(p->heap + (M + M_CURG - HEAP), 0); /* no thread runs it yet */
+	unwind(p);
+	assert_int_equal(p->out.frames.count, 3);
+	destroy(p);
+}
+
+/* On the way into a system call its pc may still be that of the one before. */
+static void test_running_into_system_call(void **state)
+{
+	(void)state;
+	struct program *p = create(SW_ARCH_AMD64);
+	struct small s = make_running(p);
+
+	p->g.syscall_sp = s.work_sp;
+	p->g.syscall_pc = 0x1234;
+	unwind(p);
+	check_running(p, &s);
+	p->g.syscall_pc = s.work + 40;
+	p->thread.pc = 0x1234; /* in C, on another stack */
+	p->thread.sp = 0x1000;
+	unwind(p);
+	assert_false(p->out.is_partial);
+	assert_int_equal(p->out.frames.count, 2);
+	assert_int_equal(count_words(p, HEAP + 48, SW_GO_WORD_CONSERVATIVE), 0);
+	destroy(p);
+}
+
+/* A stack that is being copied: its words still point into the old one. */
+static void test_moving_stack(void **state)
+{
+	(void)state;
+	struct program *p = create(SW_ARCH_AMD64);
+	struct made work = {.name = "main.work",
+			    .locals_map = add_map(p, 1, 0x1),
+			    .objects = add_two_objects(p)};
+	struct small s = make_small(p, work, (struct made){.name = "runtime.gopark"});
+	sw_addr varp = s.work_sp + WORK_FRAME - 8;
+
+	put64(stack_at(p, varp - 8), 0xdead0);
+	put64(stack_at(p, varp - 40), HEAP + 32);
+	put64(stack_at(p, varp - 24), HEAP + 48);
+	unwind(p);
+	assert_int_equal(count_words(p, HEAP + 32, SW_GO_WORD_CONSERVATIVE), 0);
+	p->g.status = SW_GO_COPYSTACK; /* to grow */
+	unwind(p);
+	check_small(p, &s, varp);
+	assert_int_equal(count_words(p, HEAP + 32, SW_GO_WORD_CONSERVATIVE), 1);
+	assert_int_equal(count_words(p, HEAP + 48, SW_GO_WORD_CONSERVATIVE), 1);
+	p->g.status = SW_GO_WAITING; /* to shrink, by a worker that scans it */
+	p->go.gcphase = 1;
+	put32(p->heap + G_STATUS, 0x1000 | SW_GO_WAITING);
+	unwind(p);
+	assert_int_equal(count_words(p, HEAP + 48, SW_GO_WORD_CONSERVATIVE), 1);
+	put32(p->heap + G_STATUS, SW_GO_WAITING);
+	unwind(p);
+	assert_int_equal(count_words(p, HEAP + 48, SW_GO_WORD_CONSERVATIVE), 0);
 	destroy(p);
 }
 
@@ -913,11 +1019,14 @@ int main(void)
 		cmocka_unit_test(test_walks_arm64),
 		cmocka_unit_test(test_live_stack_objects),
 		cmocka_unit_test(test_async_preemption_is_conservative),
+		cmocka_unit_test(test_injected_calls_of_arm64),
 		cmocka_unit_test(test_frames_that_fault),
 		cmocka_unit_test(test_defers_and_closure),
 		cmocka_unit_test(test_running_on_its_stack),
 		cmocka_unit_test(test_running_in_signal_handler),
 		cmocka_unit_test(test_running_on_g0),
+		cmocka_unit_test(test_running_into_system_call),
+		cmocka_unit_test(test_moving_stack),
 		cmocka_unit_test(test_bad_starts),
 		cmocka_unit_test(test_bad_return_addresses),
 		cmocka_unit_test(test_endless_frames),
