@@ -34,7 +34,7 @@ static int immediate_one(uint8_t opcode, unsigned reg)
 	switch (opcode) {
 	case 0x00 ... 0x3f: /* add, or, adc, sbb, and, sub, xor, cmp */
 		return opcode & 4 ? -1 : 0;
-	case 0x63: /* movsxd */
+	case 0x63:	    /* movsxd */
 	case 0x84 ... 0x8b: /* test, xchg, mov */
 	case LEA:
 	case 0xd0 ... 0xd3: /* shifts */
@@ -44,7 +44,7 @@ static int immediate_one(uint8_t opcode, unsigned reg)
 	case 0x80: /* add … cmp */
 	case 0x83:
 	case 0xc0 ... 0xc1: /* shifts */
-	case 0xc6: /* mov */
+	case 0xc6:	    /* mov */
 		return 1;
 	case 0x69: /* imul */
 	case 0x81: /* add … cmp */
@@ -67,13 +67,13 @@ static int immediate_two(uint8_t opcode)
 	case 0x51 ... 0x6f: /* vector arithmetic and moves */
 	case 0x7e ... 0x7f:
 	case 0x90 ... 0x9f: /* set */
-	case 0xa3: /* bt */
-	case 0xab: /* bts */
+	case 0xa3:	    /* bt */
+	case 0xab:	    /* bts */
 	case 0xaf ... 0xb1: /* imul, cmpxchg */
-	case 0xb3: /* btr */
+	case 0xb3:	    /* btr */
 	case 0xb6 ... 0xb8: /* movzx, popcnt */
 	case 0xbb ... 0xc1: /* btc, bsf, bsr, movsx, xadd; 0xba is below */
-	case 0xc7: /* cmpxchg16b */
+	case 0xc7:	    /* cmpxchg16b */
 	case 0xd0 ... 0xff: /* vectors */
 		return 0;
 	case 0x70: /* shuffles, compares */

@@ -11,8 +11,7 @@
 /* A function that refers to a field of the variable, in whatever release has the function. */
 struct sw_global_clue {
 	const char *function;
-	uint32_t field;	  /* SW_GLOBAL_FIELD() or SW_GLOBAL_BYTES() */
-	bool is_accessed; /* by reading or writing it, not by taking its address only */
+	uint32_t field; /* SW_GLOBAL_FIELD() or SW_GLOBAL_BYTES() */
 };
 
 /* A place in the variable: by a field of the layout, or in bytes from the variable's start. */
@@ -35,8 +34,6 @@ static inline bool sw_global_offset(const struct sw_go *go, uint32_t field, uint
  * Counters that change one after the other while the program runs may differ. */
 typedef const char *sw_global_misfit(const struct sw_go *go, sw_addr at);
 
-enum sw_global_section { SW_GLOBAL_CODE_ONLY, SW_GLOBAL_BSS, SW_GLOBAL_NOPTRBSS };
-
 enum { SW_GLOBAL_CLUES = 8 };
 
 struct sw_global {
@@ -44,23 +41,16 @@ struct sw_global {
 	size_t place;	  /* in struct sw_go_globals */
 	unsigned since;	  /* Go 1.since */
 	sw_global_misfit *misfit;
-	uint32_t list; /* SW_GLOBAL_…: the word that is 0 when nothing was ever put there; 0 when
-			  the variable is no such list */
+	bool is_accessed; /* all clues read or write it, and do not only take its address */
+	uint32_t list; /* SW_GLOBAL_…: the word that is 0 while nothing was ever put there; 0 here
+			  for what is no such list */
 	struct sw_global_clue clues[SW_GLOBAL_CLUES];
-
-	/* To find it by what it holds alone, where the functions do not tell: where it stands, a
-	 * word of it that is not 0, and what cannot be chance. */
-	enum sw_global_section section;
-	uint32_t key;
-	sw_global_misfit *exact_misfit;
 };
 
 /* ---- global_fit.c ---- */
 
 sw_global_misfit sw_misfit_mheap, sw_misfit_allgs, sw_misfit_allp, sw_misfit_gcphase,
 	sw_misfit_allfin, sw_misfit_cleanups, sw_misfit_controller, sw_misfit_memstats;
-/* ... and the counters agree with mheap_.pagesInUse. */
-sw_global_misfit sw_exact_misfit_controller, sw_exact_misfit_memstats;
 
 /* ---- global_search.c ---- */
 

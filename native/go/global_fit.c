@@ -13,6 +13,7 @@ enum {
 
 	GOBUF_G = 16,	      /* gobuf.g, 1.18–1.27 */
 	STATUS_SCAN = 0x1000, /* _Gscan */
+	P_DEAD = 4,	      /* _Pdead, the last one */
 
 	FINALIZER_BLOCK = 4096, /* bytes: runtime/mfinal.go _FinBlockSize, a finalizer is 40 */
 	FINALIZER = 40,
@@ -46,7 +47,8 @@ static bool read_slice(const struct sw_go *go, sw_addr at, struct slice *out)
 static sw_addr sample(const struct sw_go *go, const struct slice *slice, uint64_t index)
 {
 	uint64_t count = slice->length < SAMPLES ? slice->length : SAMPLES;
-	return word_at(go, slice->data + index * (slice->length - 1) / (count > 1 ? count - 1 : 1) * 8);
+	return word_at(go,
+		       slice->data + index * (slice->length - 1) / (count > 1 ? count - 1 : 1) * 8);
 }
 
 static uint64_t sample_count(const struct slice *slice)
@@ -127,8 +129,11 @@ const char *sw_misfit_allp(const struct sw_go *go, sw_addr at)
 		sw_addr p = word_at(go, all.data + 8 * i);
 		if (!sw_memory_u32(go->memory, p + go->layout.p.id, &id) || id != i)
 			return "id";
-		if (!sw_memory_u32(go->memory, p + go->layout.p.status, &status) || status > 4)
+		if (!sw_memory_u32(go->memory, p + go->layout.p.status, &status) || status > P_DEAD)
 			return "status";
+		if (status != P_DEAD &&
+		    !sw_memory_view(go->memory, word_at(go, p + go->layout.p.mcache), 8))
+			return "mcache";
 	}
 	return NULL;
 }
@@ -155,11 +160,6 @@ static bool is_field_size(const struct sw_go *go, sw_addr at, sw_offset offset)
 	       (sw_memory_u64(go->memory, at + offset, &bytes) && is_size(bytes));
 }
 
-static uint64_t bytes_in_use(const struct sw_go *go)
-{
-	return word_at(go, go->globals.mheap_ + go->layout.mheap.pagesInUse) << SW_PAGE_SHIFT;
-}
-
 /* runtime/mgcpacer.go */
 const char *sw_misfit_controller(const struct sw_go *go, sw_addr at)
 {
@@ -174,24 +174,9 @@ const char *sw_misfit_controller(const struct sw_go *go, sw_addr at)
 		return "heapMarked";
 	if (!is_field_size(go, at, fields->heapInUse))
 		return "heapInUse";
-	if (fields->memoryLimit != SW_ABSENT &&
-	    (int64_t)word_at(go, at + fields->memoryLimit) < 0)
+	if (fields->memoryLimit != SW_ABSENT && (int64_t)word_at(go, at + fields->memoryLimit) < 0)
 		return "memoryLimit";
 	return NULL;
-}
-
-const char *sw_exact_misfit_controller(const struct sw_go *go, sw_addr at)
-{
-	const __typeof__(go->layout.gcController) *fields = &go->layout.gcController;
-	uint64_t in_use = bytes_in_use(go);
-
-	if (fields->heapInUse == SW_ABSENT || word_at(go, at + fields->heapInUse) != in_use)
-		return "heapInUse";
-	if (word_at(go, at + fields->mappedReady) < in_use)
-		return "mappedReady";
-	if (!word_at(go, at + fields->memoryLimit))
-		return "memoryLimit";
-	return sw_misfit_controller(go, at);
 }
 
 /* The three generations of a counter together: runtime/mstats.go consistentHeapStats. */
@@ -221,13 +206,6 @@ const char *sw_misfit_memstats(const struct sw_go *go, sw_addr at)
 	return NULL;
 }
 
-const char *sw_exact_misfit_memstats(const struct sw_go *go, sw_addr at)
-{
-	if (sum_of_stats(go, at, go->layout.heapStatsDelta.inHeap) != bytes_in_use(go))
-		return "heapStats.inHeap";
-	return sw_misfit_memstats(go, at);
-}
-
 /* ---- queues ---- */
 
 /* A chain of blocks, each of which holds at most `most` items; it may be empty. */
@@ -238,7 +216,7 @@ static const char *misfit_of_chain(const struct sw_go *go, sw_addr head, sw_offs
 	sw_addr block;
 	uint32_t items;
 
-	if (!sw_memory_u64(go->memory, head, &block))
+	if (head % 8 || !sw_memory_u64(go->memory, head, &block))
 		return "address";
 	for (; block; block = word_at(go, block + alllink)) {
 		if (block % 8 || sw_chain_is_ring(&chain, block) || chain.steps > MAX_BLOCKS ||

@@ -115,14 +115,13 @@ struct vote {
 };
 SW_VECTOR(struct vote, votes);
 
-static struct sw_error *add_votes(const struct sw_global_clue *clue, uint64_t offset,
-				  const struct sw_global_function *function, uint32_t bit,
-				  struct votes *out)
+static struct sw_error *add_votes(const struct sw_global_function *function, uint64_t offset,
+				  bool is_accessed, uint32_t bit, struct votes *out)
 {
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < function->refs.count; i++) {
 		const struct sw_code_ref *ref = &function->refs.items[i];
-		if (ref->use == SW_CODE_ACCESS || !clue->is_accessed)
+		if (ref->use == SW_CODE_ACCESS || !is_accessed)
 			error = votes_add(out, (struct vote){ref->address - offset, bit});
 	}
 	return error;
@@ -172,11 +171,10 @@ static struct sw_error *ask_code(const struct sw_go *go, const struct sw_global 
 		const struct sw_global_function *function =
 			find_function(functions, clue->function);
 		uint64_t offset;
-		if (!function || !function->is_there ||
-		    !sw_global_offset(go, clue->field, &offset))
+		if (!function || !function->is_there || !sw_global_offset(go, clue->field, &offset))
 			continue;
 		++*clues;
-		error = add_votes(clue, offset, function, (uint32_t)1 << i, out);
+		error = add_votes(function, offset, global->is_accessed, (uint32_t)1 << i, out);
 	}
 	unite(out);
 	if (*clues < MIN_CLUES)
@@ -202,10 +200,10 @@ static bool is_empty_list(const struct sw_go *go, const struct sw_global *global
 	       sw_memory_u64(go->memory, at + offset, &word) && !word;
 }
 
-static void look_at(const struct sw_go *go, const struct sw_global *global,
-		    sw_global_misfit *misfit, sw_addr at, struct finding *finding)
+static void look_at(const struct sw_go *go, const struct sw_global *global, sw_addr at,
+		    struct finding *finding)
 {
-	const char *why = misfit(go, at);
+	const char *why = global->misfit(go, at);
 	if (why && !finding->why) {
 		finding->why = why;
 		finding->misfit = at;
@@ -219,36 +217,6 @@ static void look_at(const struct sw_go *go, const struct sw_global *global,
 		finding->fitting++;
 		finding->fit = at;
 	}
-}
-
-/* ---- the variable by what it holds alone ---- */
-
-static void look_in(const struct sw_go *go, const struct sw_global *global, uint64_t key,
-		    sw_addr start, sw_addr end, struct finding *finding)
-{
-	for (size_t i = 0; i < go->memory->count; i++) {
-		const struct sw_region *region = &go->memory->regions[i];
-		sw_addr from = region->addr > start ? region->addr : start;
-		sw_addr to = region->addr + region->size;
-		to = to < end ? to : end;
-		for (sw_addr at = (from + 7) & ~(sw_addr)7; at < to && to - at >= 8; at += 8)
-			if (sw_load64(region->bytes + (at - region->addr)))
-				look_at(go, global, global->exact_misfit, at - key, finding);
-	}
-}
-
-static void ask_memory(const struct sw_go *go, const struct sw_global *global,
-		       struct finding *finding)
-{
-	const struct sw_go_module *module = go->modules.items;
-	uint64_t key;
-
-	if (!go->modules.count || !sw_global_offset(go, global->key, &key))
-		return;
-	if (global->section == SW_GLOBAL_BSS)
-		look_in(go, global, key, module->bss, module->ebss, finding);
-	else if (global->section == SW_GLOBAL_NOPTRBSS)
-		look_in(go, global, key, module->noptrbss, module->enoptrbss, finding);
 }
 
 /* ---- */
@@ -287,9 +255,7 @@ static struct sw_error *choose(const struct sw_go *go, const struct sw_global *g
 	struct finding finding = {0};
 
 	for (size_t i = 0; i < votes->count; i++)
-		look_at(go, global, global->misfit, votes->items[i].at, &finding);
-	if (!finding.fitting && !finding.empty)
-		ask_memory(go, global, &finding);
+		look_at(go, global, votes->items[i].at, &finding);
 	if (finding.fitting == 1)
 		*out = finding.fit;
 	else if (!finding.fitting && finding.empty)

@@ -117,7 +117,8 @@ static const char *misfit_of_tables(const struct sw_go *go, sw_addr module, sw_a
 static const char *misfit_of_text(const struct sw_go *go, sw_addr module)
 {
 	const __typeof__(go->layout.moduledata) *fields = &go->layout.moduledata;
-	sw_addr text = word_at(go, module, fields->text), etext = word_at(go, module, fields->etext);
+	sw_addr text = word_at(go, module, fields->text),
+		etext = word_at(go, module, fields->etext);
 	sw_addr minpc = word_at(go, module, fields->minpc);
 	sw_addr maxpc = word_at(go, module, fields->maxpc);
 	sw_addr ftab = word_at(go, module, fields->ftab);
@@ -201,10 +202,10 @@ static struct sw_error *give_up(const struct search *search)
 					"nothing in %s is a function table of Go 1.%u",
 					go->image->path, go->minor);
 	else if (search->second)
-		error = sw_error_format(
-			SW_ERR_UNSUPPORTED,
-			"two places fit runtime.firstmoduledata: 0x%llx and 0x%llx",
-			(unsigned long long)search->found, (unsigned long long)search->second);
+		error = sw_error_format(SW_ERR_UNSUPPORTED,
+					"two places fit runtime.firstmoduledata: 0x%llx and 0x%llx",
+					(unsigned long long)search->found,
+					(unsigned long long)search->second);
 	else if (search->nearest)
 		error = sw_error_format(SW_ERR_UNSUPPORTED,
 					"no place fits runtime.firstmoduledata of Go 1.%u: at "

@@ -16,8 +16,12 @@ enum {
 	MAX_DEFERS = 1 << 22,	       /* of one goroutine */
 	XREGS_AMD64 = 32 * 64 + 8 * 8, /* preempt_amd64.go xRegs, 1.27 */
 	XREGS_ARM64 = 32 * 16,	       /* preempt_arm64.go xRegs, 1.27 */
-	FIRST_MINOR_WITH_VECTORS = 27, /* whose collector looks at vector registers */
+	FIRST_MINOR_WITH_VECTORS = 27, /* whose collector looks at the whole vector registers */
+	LAST_MINOR_WITH_XMM = 25, /* whose asyncPreempt has X0…X15 or F0…F31 in its frame */
+	FX_XMM = 160,		  /* of what the fxsave instruction writes */
+	FX_XMM_SIZE = 16 * 16,
 	LAST_MINOR_WITH_PROGRAMS = 23, /* whose stack objects may have a GC program for a mask */
+	SCAN_BIT = 0x1000,	       /* of g.atomicstatus: runtime2.go _Gscan */
 };
 
 SW_VECTOR(sw_addr, sw_addrs);
@@ -191,8 +195,8 @@ static struct sw_error *scan_range(struct scan *scan, sw_addr from, sw_addr to)
 	return error;
 }
 
-/* golang.org/issue/80188: the link register of what was interrupted, which may hold a pointer, stands
- * between an injected call and its caller. Collectors look there since 1.26.6. */
+/* golang.org/issue/80188: the link register of what was interrupted, which may hold a pointer,
+ * stands between an injected call and its caller. Collectors look there since 1.26.6. */
 static bool has_link_register(const struct sw_go *go, const struct sw_go_frame *frame)
 {
 	const struct sw_layout_release *release = &go->release;
@@ -351,6 +355,26 @@ static struct sw_error *scan_bytes(struct scan *scan, const uint8_t *bytes, uint
 	return error;
 }
 
+/* Preempted here, it would have some of them scanned, but for Go 1.26 (preempt_amd64.s). */
+static struct sw_error *scan_vectors(struct scan *scan, const struct sw_go_registers *registers)
+{
+	const uint8_t *bytes = registers->vector;
+	uint64_t size = registers->vector_size;
+
+	if (!registers->count || !bytes)
+		return NULL;
+	if (scan->go->minor <= LAST_MINOR_WITH_XMM && !sw_go_uses_lr(scan->go)) {
+		if (size < FX_XMM + FX_XMM_SIZE)
+			return NULL;
+		bytes += FX_XMM;
+		size = FX_XMM_SIZE;
+	} else if (scan->go->minor > LAST_MINOR_WITH_XMM &&
+		   scan->go->minor < FIRST_MINOR_WITH_VECTORS) {
+		return NULL;
+	}
+	return scan_bytes(scan, bytes, size);
+}
+
 static struct sw_error *scan_registers(struct scan *scan)
 {
 	const struct sw_go_registers *registers = &scan->walk->start.registers;
@@ -359,9 +383,8 @@ static struct sw_error *scan_registers(struct scan *scan)
 	scan->frame = scan->walk->out->frames.count ? 0 : UINT32_MAX;
 	for (unsigned i = 0; !error && i < registers->count; i++)
 		error = add_word(scan, SW_GO_WORD_CONSERVATIVE, registers->general[i], 0);
-	if (!error && registers->count && registers->vector &&
-	    scan->go->minor >= FIRST_MINOR_WITH_VECTORS)
-		error = scan_bytes(scan, registers->vector, registers->vector_size);
+	if (!error)
+		error = scan_vectors(scan, registers);
 	return error;
 }
 
@@ -483,9 +506,28 @@ static struct sw_error *scan_object(struct scan *scan, struct stack_object *obje
 	return scan_range(scan, object->addr, object->addr + object->size);
 }
 
+/* Is the stack being copied to another place, by whoever grows or shrinks it? Then some frames
+ * still point into the old one, and do not select the objects that they hold (stack.go copystack).
+ * It shrinks while it is scanned. */
+static bool is_moving(const struct scan *scan)
+{
+	const struct sw_go *go = scan->go;
+	const struct sw_goroutine *g = scan->walk->goroutine;
+	uint32_t status;
+
+	return g->status == SW_GO_COPYSTACK ||
+	       (go->gcphase &&
+		sw_memory_u32(go->memory, g->address + go->layout.g.atomicstatus, &status) &&
+		status & SCAN_BIT);
+}
+
 static struct sw_error *scan_objects(struct scan *scan)
 {
 	struct sw_error *error = NULL;
+	bool is_moved = is_moving(scan);
+
+	for (size_t i = 0; is_moved && !error && i < scan->objects.count; i++)
+		error = sw_addrs_add(&scan->conservative, scan->objects.items[i].addr);
 	while (!error && (scan->precise.count || scan->conservative.count)) {
 		bool is_precise = scan->precise.count;
 		struct sw_addrs *queue = is_precise ? &scan->precise : &scan->conservative;

@@ -236,14 +236,20 @@ static bool start_at_vdso(struct sw_go_walk *walk)
 	return true;
 }
 
-static void start_running(struct sw_go_walk *walk)
+/* Does a thread have it as the goroutine that it runs? */
+static bool is_current(const struct sw_go *go, const struct sw_goroutine *g)
+{
+	uint64_t current;
+	return g->m && sw_memory_u64(go->memory, g->m + go->layout.m.curg, &current) &&
+	       current == g->address;
+}
+
+static void start_on_thread(struct sw_go_walk *walk)
 {
 	const struct sw_goroutine *g = walk->goroutine;
 	struct sw_go_registers *registers = &walk->start.registers;
 	struct signal_stack signal;
 
-	if (!g->thread || g->thread->is_stale)
-		return;
 	take_thread(walk->go, g->thread, registers);
 	if (find_signal_stack(walk->go, g, registers->sp, &signal) &&
 	    !find_context(walk->go, &signal, registers)) {
@@ -260,6 +266,17 @@ static void start_running(struct sw_go_walk *walk)
 	}
 }
 
+static void start_running(struct sw_go_walk *walk)
+{
+	const struct sw_goroutine *g = walk->goroutine;
+
+	if (g->thread && !g->thread->is_stale)
+		start_on_thread(walk);
+	else if (!is_current(walk->go, g))
+		/* A thread is about to switch to it (proc.go coroswitch_m). */
+		start_off_stack(walk);
+}
+
 /* traceback.go (*unwinder).initAt. */
 void sw_go_stack_find_start(struct sw_go_walk *walk)
 {
@@ -268,12 +285,15 @@ void sw_go_stack_find_start(struct sw_go_walk *walk)
 	uint64_t caller;
 
 	memset(start, 0, sizeof(*start));
-	if (g->syscall_sp) {
+	/* On the way into a system call or out of it the thread's registers are more to be trusted
+	 * than what is being written down (proc.go reentersyscall, exitsyscall). */
+	if (g->status == SW_GO_RUNNING)
+		start_running(walk);
+	if (!start->is_known && g->syscall_sp) {
 		start_at(start, g->syscall_pc, g->syscall_sp, 0);
 		start->is_syscall = true;
-	} else if (g->status == SW_GO_RUNNING) {
-		start_running(walk);
-	} else {
+		start->registers.count = 0;
+	} else if (g->status != SW_GO_RUNNING) {
 		start_at(start, g->sched_pc, g->sched_sp, g->sched_lr);
 	}
 	/* A call of a nil function: the caller is innermost. */
