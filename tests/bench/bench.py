@@ -483,12 +483,12 @@ def render(sizes: Sequence[Size], live: Live | None, where: str, runs: int) -> s
 # ---- the whole ----
 
 
-def write_between_marks(path: Path, text: str) -> None:
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"bench: {path} lacks the lines {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+def write_between_marks(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    before, first, rest = path.read_text().partition(begin)
+    _, last, after = rest.partition(end)
+    if not (first and last):
+        raise SystemExit(f"bench: {path} lacks the lines {begin} and {end}")
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
 
 
 def size_list(text: str) -> list[int]:

@@ -12,9 +12,11 @@ func (p *Program) Planted(object unsafe.Pointer) {
 	p.planted = append(p.planted, uintptr(object))
 }
 
-// Forgotten states that an object is garbage from now on, although its memory
-// may not be free yet.
-func (p *Program) Forgotten(object uintptr) { p.forgotten = append(p.forgotten, object) }
+// Forgotten states that an object is garbage in the image that the command
+// abort leaves, although its memory is not free yet.
+func (p *Program) Forgotten(object unsafe.Pointer) {
+	p.forgotten = append(p.forgotten, uintptr(object))
+}
 
 // AtAbort sets what runs right before the process dumps itself on "abort".
 func (p *Program) AtAbort(f func()) { p.atAbort = f }
