@@ -43,7 +43,6 @@ static const struct field fields[] = {
 	FIELD("runtime.mspan", mspan, freeindex),
 	FIELD("runtime.mspan", mspan, nelems),
 	WIDTH("runtime.mspan", mspan, index_size, "freeindex"),
-	FIELD_SINCE("runtime.mspan", mspan, freeIndexForScan, 20),
 	FIELD("runtime.mspan", mspan, allocBits),
 	FIELD("runtime.mspan", mspan, gcmarkBits),
 	FIELD("runtime.mspan", mspan, sweepgen),
@@ -276,16 +275,11 @@ static void func_ids(struct sw_layout *layout, unsigned minor)
 
 /* ---- filling ---- */
 
-/* Two facts that a number of a minor release does not tell: the arena's bitmap came back in 1.22
- * with an experiment, and conservative scanning got its own free index by a late patch (issue
- * 54596 of Go: 1.18.9, 1.19.4). */
+/* The arena's bitmap came back in 1.22 with an experiment. */
 static bool has_field(const struct field *field, const struct sw_layout_release *release)
 {
 	if (field->since == 22 && field->until == 22)
 		return release->minor == 22 && sw_layout_has_experiment(release, "noallocheaders");
-	if (!strcmp(field->name.member, "freeIndexForScan"))
-		return release->minor > 19 || (release->minor == 19 && release->patch >= 4) ||
-		       (release->minor == 18 && release->patch >= 9);
 	return release->minor >= field->since && release->minor <= field->until;
 }
 
