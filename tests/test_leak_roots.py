@@ -41,7 +41,9 @@ def test_retained_by_construction(go: str) -> None:
     for root in made.truth["roots"]:
         if root["kind"] == "global":
             held = rows[root["name"]]["retained_bytes"]
-            assert held == pytest.approx(root["retained_bytes"], rel=1e-3), root["name"]
+            # The runtime may allocate a sudog or two while the program measures itself.
+            expected = pytest.approx(root["retained_bytes"], rel=1e-3, abs=256)
+            assert held == expected, root["name"]
 
 
 @pytest.mark.parametrize("go", GO_VERSIONS)

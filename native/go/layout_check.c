@@ -3,13 +3,10 @@
  * them. Facts that hold of nearly every span and goroutine are counted: damage costs a few of
  * them, a wrong layout most. */
 #include "go/layout_check.h"
-#include "go/arena_bitmap.h"
 #include "go/size_class.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-enum { PAGE = 8192, PAGES_PER_ARENA = 8192 };
 
 /* One fact about the structures of one kind. */
 struct fact {
@@ -68,16 +65,6 @@ static bool counts_its_slots(const struct sw_go_span *span)
 	return allocated == span->alloc_count;
 }
 
-/* Does heapArena.spans lead from the span's first page back to it? */
-static bool is_in_arena(const struct sw_go *go, const struct sw_go_span *span)
-{
-	uint64_t page = span->base / PAGE % PAGES_PER_ARENA;
-	sw_addr arena = sw_go_find_arena(go, span->base), found;
-	return arena &&
-	       sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page, &found) &&
-	       found == span->address;
-}
-
 static struct sw_error *check_spans(const struct sw_go *go)
 {
 	struct fact facts[] = {{.what = "mspan.elemsize"},
@@ -90,7 +77,7 @@ static struct sw_error *check_spans(const struct sw_go *go)
 			continue;
 		count(&facts[0], has_size_of_class(span));
 		count(&facts[1], counts_its_slots(span));
-		count(&facts[2], is_in_arena(go, span));
+		count(&facts[2], sw_go_span_is_mapped(go, span));
 	}
 	return judge(go, facts, sizeof(facts) / sizeof(*facts));
 }

@@ -106,6 +106,8 @@ struct sw_go_root {
 	uint64_t size;	      /* bytes of the variable, 0 when unknown */
 	sw_dwarf_type type;   /* of the variable, 0 when unknown */
 	uint64_t type_offset; /* bytes of the variable before `address` (a piece of a local) */
+	sw_addr pc, fp;	      /* of the frame that the local is in, when it made a call; 0 */
+	bool is_pair;	      /* the word before it is a live pointer word too */
 };
 SW_VECTOR(struct sw_go_root, sw_go_roots);
 
@@ -177,6 +179,8 @@ bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index);
 bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index);
 /* ... marked by the collection that runs or ran last, when the span is not swept since. */
 bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index);
+/* Does the runtime's own map, heapArena.spans, lead to the span from its first and last page? */
+bool sw_go_span_is_mapped(const struct sw_go *go, const struct sw_go_span *span);
 /* The spans as heap/ wants them, and its lookup of masks. */
 struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap);
 /* The pointer mask of a type descriptor (Size_, PtrBytes, GCData), also one that the runtime

@@ -172,6 +172,21 @@ struct sw_error *sw_go_read_spans(struct sw_go *go)
 	return error;
 }
 
+bool sw_go_span_is_mapped(const struct sw_go *go, const struct sw_go_span *span)
+{
+	sw_addr ends[2] = {span->base, span->base + (span->npages - 1) * PAGE};
+	for (int i = 0; i < 2; i++) {
+		sw_addr arena = sw_go_find_arena(go, ends[i]), address;
+		uint64_t page = (ends[i] >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
+		if (!arena ||
+		    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page,
+				   &address) ||
+		    address != span->address)
+			return false;
+	}
+	return true;
+}
+
 bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index)
 {
 	return (span->mark_bits[index / 8] >> (index % 8) & 1) ||
@@ -215,8 +230,10 @@ static struct sw_error *set_large(struct sw_go *go, const struct sw_go_span *spa
 static struct sw_error *set_scan(struct sw_go *go, const struct sw_go_span *span,
 				 struct sw_span *out)
 {
-	if ((span->spanclass & 1) || !out->bytes) {
+	if (span->spanclass & 1) {
 		out->scan = SW_SCAN_NONE;
+	} else if (!out->bytes) {
+		out->scan = SW_SCAN_ALL; /* which nobody can do: they count as unread */
 	} else if (sw_go_has_arena_bitmap(go)) {
 		out->scan = SW_SCAN_BITMAP; /* its bits come with those of all spans */
 	} else if (span->spanclass >> 1 == 0) {
@@ -256,6 +273,10 @@ static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span
 		sw_error_free(sw_go_keep(go, size, &copy));
 	if (copy && sw_memory_read(go->memory, span->base, copy, size))
 		return copy;
+	/* The memory of an arena that was freed may not be touched by the program itself, and the
+	 * collector counts it as without pointers (arena.go setUserArenaChunkToFault). */
+	if (span->is_user_arena && span->spanclass & 1)
+		return NULL;
 	sw_warn(go->warnings, true, "missing_span", "was the core cut short?",
 		"the memory of the span at 0x%llx is not in the target; what its objects refer to "
 		"is missing",
@@ -286,22 +307,6 @@ static int by_base(const void *left, const void *right)
 	return (a->base > b->base) - (a->base < b->base);
 }
 
-/* The runtime's own map, heapArena.spans, leads to the span from its first and last page. */
-static bool is_mapped(const struct sw_go *go, const struct sw_go_span *span)
-{
-	sw_addr ends[2] = {span->base, span->base + (span->npages - 1) * PAGE};
-	for (int i = 0; i < 2; i++) {
-		sw_addr arena = sw_go_find_arena(go, ends[i]), address;
-		uint64_t page = (ends[i] >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
-		if (!arena ||
-		    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page,
-				   &address) ||
-		    address != span->address)
-			return false;
-	}
-	return true;
-}
-
 static void drop(struct sw_go *go, const struct sw_span *space)
 {
 	struct sw_go_span *span = &go->spans.items[space->owner];
@@ -320,7 +325,7 @@ static size_t drop_overlapping(struct sw_go *go, struct sw_span *spans, size_t c
 			const struct sw_go_span *last = &go->spans.items[spans[kept - 1].owner];
 			if (last->base + last->npages * PAGE <= spans[i].base)
 				break;
-			is_dropped = is_mapped(go, last);
+			is_dropped = sw_go_span_is_mapped(go, last);
 			drop(go, is_dropped ? &spans[i] : &spans[--kept]);
 		}
 		if (!is_dropped)
