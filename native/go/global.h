@@ -57,8 +57,8 @@ sw_global_misfit sw_misfit_mheap, sw_misfit_allgs, sw_misfit_allp, sw_misfit_gcp
 /* What the functions of the clues refer to. */
 struct sw_global_function {
 	const char *name;
-	bool is_there;
-	struct sw_code_refs refs;
+	unsigned count; /* of functions by this name: a wrapper bears that of what it calls */
+	struct sw_code_refs refs; /* of all of them */
 };
 SW_VECTOR(struct sw_global_function, sw_global_functions);
 

@@ -1,11 +1,10 @@
 /* The runtime's variables by what the functions of the runtime refer to, and by what they hold. */
 #include "go/global.h"
 
-#include "go/pclntab.h"
-
 enum {
 	FTAB_ENTRY = 8,	       /* bytes: entryoff u32, funcoff u32 */
 	NAME_OFF = 4,	       /* of the name's offset in a _func, 1.18–1.27 */
+	MAX_TWINS = 4,	       /* functions of one name */
 	MAX_CODE = 1 << 20,    /* bytes of a function */
 	MIN_CLUES = 2,	       /* that must be there to tell anything */
 	TOLERATED_FRACTION = 4 /* of the clues: one of so many may be wrong */
@@ -68,18 +67,17 @@ static struct sw_error *read_code(const struct sw_go *go, const struct sw_go_mod
 				  const uint8_t *entry, struct sw_global_function *function)
 {
 	uint64_t start = sw_load32(entry), end = sw_load32(entry + FTAB_ENTRY);
-	if (end <= start || end - start > MAX_CODE)
+	if (end <= start || end - start > MAX_CODE || function->count == MAX_TWINS)
 		return NULL;
 	const uint8_t *code = sw_memory_view(go->memory, module->text + start, end - start);
 	if (!code)
 		return NULL;
-	function->is_there = true;
+	function->count++;
 	return sw_code_find_refs(go->arch, module->text + start, code, end - start, is_data, module,
 				 &function->refs);
 }
 
-/* The runtime is in the first module. A name can occur twice, as a function and as what assembly
- * calls it by. */
+/* The runtime is in the first module. */
 struct sw_error *sw_global_read_functions(const struct sw_go *go, const struct sw_global *globals,
 					  size_t count, struct sw_global_functions *out)
 {
@@ -171,7 +169,7 @@ static struct sw_error *ask_code(const struct sw_go *go, const struct sw_global 
 		const struct sw_global_function *function =
 			find_function(functions, clue->function);
 		uint64_t offset;
-		if (!function || !function->is_there || !sw_global_offset(go, clue->field, &offset))
+		if (!function || !function->count || !sw_global_offset(go, clue->field, &offset))
 			continue;
 		++*clues;
 		error = add_votes(function, offset, global->is_accessed, (uint32_t)1 << i, out);
@@ -242,8 +240,8 @@ static struct sw_error *give_up(const struct sw_go *go, const struct sw_global *
 	else
 		error = sw_error_format(
 			SW_ERR_UNSUPPORTED,
-			"no variable fits runtime.%s of Go 1.%u: 0 candidates, %u functions that "
-			"would refer to it",
+			"no variable fits runtime.%s of Go 1.%u: 0 candidates (functions that "
+			"would refer to it: %u)",
 			name, go->minor, clues);
 	return sw_error_hint(error, "give the unstripped build of the same program with "
 				    "--symbols FILE");

@@ -3,8 +3,8 @@
 #include "go/runtime.h"
 
 enum {
-	ALIGNMENT = 8,	  /* of the header and of moduledata */
-	MAX_HEADERS = 16, /* one is usual; a program may carry the bytes of another one */
+	ALIGNMENT = 8, /* of moduledata */
+	START = 32,    /* bytes: moduledata begins with pcHeader and funcnametab, 1.18–1.27 */
 
 	/* runtime/symtab.go pcHeader, 1.18–1.27 */
 	NFUNC = 8,
@@ -13,56 +13,14 @@ enum {
 	FILETAB_OFFSET = 48,
 	PCTAB_OFFSET = 56,
 	PCLN_OFFSET = 64,
-	HEADER_SIZE = 72,
 };
 
 struct search {
 	const struct sw_go *go;
-	sw_addr headers[MAX_HEADERS];
-	size_t header_count;
 	sw_addr found, second;	 /* module data that fits, and another */
 	sw_addr nearest;	 /* what points to a header and does not fit */
 	const char *nearest_why; /* the field that does not */
 };
-
-typedef void visit(struct search *search, sw_addr at, uint64_t word);
-
-static void visit_region(struct search *search, const struct sw_region *region, sw_addr start,
-			 sw_addr end, visit *visit)
-{
-	start = start > region->addr ? start : region->addr;
-	if (end > region->addr + region->size)
-		end = region->addr + region->size;
-	start = (start + ALIGNMENT - 1) & ~(sw_addr)(ALIGNMENT - 1);
-	for (sw_addr at = start; at < end && end - at >= 8; at += ALIGNMENT)
-		visit(search, at, sw_load64(region->bytes + (at - region->addr)));
-}
-
-/* Each aligned word of the target where the image's file has loaded segments with these flags. */
-static void visit_words(struct search *search, uint32_t flags, visit *visit)
-{
-	const struct sw_image *image = search->go->image;
-	const struct sw_memory *memory = search->go->memory;
-	size_t count = 0;
-
-	elf_getphdrnum(image->elf, &count);
-	for (size_t i = 0; i < count; i++) {
-		GElf_Phdr segment;
-		sw_addr end;
-		if (!gelf_getphdr(image->elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
-		    (segment.p_flags & flags) != flags)
-			continue;
-		sw_addr start = image->bias + segment.p_vaddr;
-		if (__builtin_add_overflow(start, segment.p_filesz, &end))
-			continue;
-		for (size_t k = 0; k < memory->count; k++)
-			if (memory->regions[k].addr < end &&
-			    memory->regions[k].addr + memory->regions[k].size > start)
-				visit_region(search, &memory->regions[k], start, end, visit);
-	}
-}
-
-/* ---- headers ---- */
 
 /* The first word of a header: magic, two zeros, the size of an instruction, that of a pointer. */
 static uint64_t first_word(const struct sw_go *go)
@@ -72,14 +30,7 @@ static uint64_t first_word(const struct sw_go *go)
 	return magic | quantum << 48 | (uint64_t)8 << 56;
 }
 
-static void visit_header(struct search *search, sw_addr at, uint64_t word)
-{
-	if (word == first_word(search->go) && search->header_count < MAX_HEADERS &&
-	    sw_memory_view(search->go->memory, at, HEADER_SIZE))
-		search->headers[search->header_count++] = at;
-}
-
-/* ---- what points to them ---- */
+/* ---- is it one? ---- */
 
 static uint64_t word_at(const struct sw_go *go, sw_addr base, uint64_t offset)
 {
@@ -173,20 +124,65 @@ static const char *misfit(const struct sw_go *go, sw_addr module, sw_addr header
 	return why;
 }
 
-static void visit_module(struct search *search, sw_addr at, uint64_t word)
+/* ---- where is it? ---- */
+
+/* A pointer, and a table behind it whose length is its capacity: few words are followed so. */
+static bool may_be_start(const uint8_t *bytes)
 {
-	for (size_t i = 0; i < search->header_count; i++) {
-		if (word != search->headers[i])
+	uint64_t header = sw_load64(bytes), names = sw_load64(bytes + 8);
+	return header && names > header && names - header <= UINT32_MAX &&
+	       sw_load64(bytes + 16) == sw_load64(bytes + 24);
+}
+
+static void look_at(struct search *search, sw_addr at)
+{
+	sw_addr header = word_at(search->go, at, 0);
+	if (word_at(search->go, header, 0) != first_word(search->go))
+		return;
+	const char *why = misfit(search->go, at, header);
+	if (!why && search->found) {
+		search->second = at;
+	} else if (!why) {
+		search->found = at;
+	} else if (!search->nearest) {
+		search->nearest = at;
+		search->nearest_why = why;
+	}
+}
+
+static void look_in_region(struct search *search, const struct sw_region *region, sw_addr start,
+			   sw_addr end)
+{
+	start = start > region->addr ? start : region->addr;
+	if (end > region->addr + region->size)
+		end = region->addr + region->size;
+	start = (start + ALIGNMENT - 1) & ~(sw_addr)(ALIGNMENT - 1);
+	for (sw_addr at = start; at < end; at += ALIGNMENT)
+		if (end - at < START || may_be_start(region->bytes + (at - region->addr)))
+			look_at(search, at);
+}
+
+/* In the writable segments of the image, as far as the file has them. */
+static void look_in_image(struct search *search)
+{
+	const struct sw_image *image = search->go->image;
+	const struct sw_memory *memory = search->go->memory;
+	size_t count = 0;
+
+	elf_getphdrnum(image->elf, &count);
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr segment;
+		sw_addr end;
+		if (!gelf_getphdr(image->elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
+		    !(segment.p_flags & PF_W))
 			continue;
-		const char *why = misfit(search->go, at, word);
-		if (!why && search->found)
-			search->second = at;
-		else if (!why)
-			search->found = at;
-		else if (!search->nearest) {
-			search->nearest = at;
-			search->nearest_why = why;
-		}
+		sw_addr start = image->bias + segment.p_vaddr;
+		if (__builtin_add_overflow(start, segment.p_filesz, &end))
+			continue;
+		for (size_t k = 0; k < memory->count; k++)
+			if (memory->regions[k].addr < end &&
+			    memory->regions[k].addr + memory->regions[k].size > start)
+				look_in_region(search, &memory->regions[k], start, end);
 	}
 }
 
@@ -197,11 +193,7 @@ static struct sw_error *give_up(const struct search *search)
 	const struct sw_go *go = search->go;
 	struct sw_error *error;
 
-	if (!search->header_count)
-		error = sw_error_format(SW_ERR_UNSUPPORTED,
-					"nothing in %s is a function table of Go 1.%u",
-					go->image->path, go->minor);
-	else if (search->second)
+	if (search->second)
 		error = sw_error_format(SW_ERR_UNSUPPORTED,
 					"two places fit runtime.firstmoduledata: 0x%llx and 0x%llx",
 					(unsigned long long)search->found,
@@ -214,9 +206,9 @@ static struct sw_error *give_up(const struct search *search)
 					search->nearest_why);
 	else
 		error = sw_error_format(SW_ERR_UNSUPPORTED,
-					"no place fits runtime.firstmoduledata: nothing points to "
-					"the function tables at 0x%llx",
-					(unsigned long long)search->headers[0]);
+					"no place fits runtime.firstmoduledata of Go 1.%u: nothing "
+					"in %s points to a function table of that release",
+					go->minor, go->image->path);
 	return sw_error_hint(error, "give the unstripped build of the same program with "
 				    "--symbols FILE");
 }
@@ -228,9 +220,7 @@ struct sw_error *sw_go_find_first_module(struct sw_go *go)
 	if (sw_image_symbol(go->image, "runtime.firstmoduledata", &go->globals.firstmoduledata,
 			    NULL))
 		return NULL;
-	visit_words(&search, PF_R, visit_header);
-	if (search.header_count)
-		visit_words(&search, PF_W, visit_module);
+	look_in_image(&search);
 	if (!search.found || search.second)
 		return give_up(&search);
 	go->globals.firstmoduledata = search.found;
