@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from conftest import BUILD, CORES, GO_VERSIONS, needs_go  # noqa: E402
+from conftest import BUILD, CORES, GO_VERSIONS, NEWEST, needs_go  # noqa: E402
 
 DRIVER = BUILD / "sanitize" / "fuzz"
 PROGRAM = BUILD / "sanitize" / "spanwalk"
@@ -45,7 +45,9 @@ def subjects() -> list[Subject]:
         name = f"assorted-plain-go{go}"
         made = CORES.make("assorted", go, ldflags="-compressdwarf=false", name=name)
         found.append(Subject(name, made.exe, made.core))
-    return found
+    # Without debug information other things are read.
+    made = CORES.make("assorted", NEWEST, mode="stripped")
+    return [*found, Subject(f"assorted-stripped-go{NEWEST}", made.exe, made.core)]
 
 
 def build() -> None:
