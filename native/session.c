@@ -84,6 +84,8 @@ static struct sw_error *open_session(const struct sw_session_options *options,
 		error = find_executable(options, session, &exe);
 	if (!error)
 		error = sw_image_open(exe, &session->image);
+	if (!error && options->sysroot && !(session->image->sysroot = strdup(options->sysroot)))
+		error = sw_error_memory();
 	if (!error)
 		error = sw_image_place(session->image, session->target);
 	if (!error && options->symbols)

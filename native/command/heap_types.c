@@ -2,6 +2,18 @@
 #include "command/command.h"
 #include "command/type_tally.h"
 
+/* Without debug information the code is asked what variables are. */
+static void add_source(struct sw_report *report, const struct sw_typing *typing)
+{
+	char all[32], interfaces[32], code[32];
+	sw_report_sentence(report,
+			   "There is no debug information: of %s pointers of variables and frames "
+			   "%s have their type from the code that uses them, %s from interfaces.",
+			   sw_text_count(typing->root_pointers, all),
+			   sw_text_count(typing->known_by_code, code),
+			   sw_text_count(typing->known_by_interface, interfaces));
+}
+
 static void add_sentence(struct sw_report *report, const struct sw_naming *naming,
 			 const struct sw_type_tally *tally, uint64_t typed_bytes)
 {
@@ -15,7 +27,25 @@ static void add_sentence(struct sw_report *report, const struct sw_naming *namin
 				   sw_text_count(tally->rows[0].objects, count),
 				   sw_naming_type_name(naming, tally->rows[0].type));
 	sw_report_sentence(report, "%.1f %% of the live bytes have a known type.", typed);
+	if (!naming->go->dwarf)
+		add_source(report, naming->typing);
 	sw_report_next(report, "leak-roots");
+}
+
+/* What told the types of the pointers from which all others follow. */
+static void add_roots(struct sw_report *report, const struct sw_typing *typing)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} rows[] = {
+		{"root_pointers", typing->root_pointers},
+		{"root_pointers_typed_by_debug_information", typing->known_by_debug_information},
+		{"root_pointers_typed_by_interface", typing->known_by_interface},
+		{"root_pointers_typed_by_code", typing->known_by_code},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		sw_report_summary(report, rows[i].name, json_integer((json_int_t)rows[i].count));
 }
 
 static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
@@ -44,6 +74,7 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	sw_report_summary(report, "live_bytes", sw_json_bytes(naming.heap->object_bytes));
 	sw_report_summary(report, "typed_objects", json_integer((json_int_t)typed_objects));
 	sw_report_summary(report, "typed_bytes", sw_json_bytes(typed_bytes));
+	add_roots(report, naming.typing);
 	sw_type_tally_report(&tally, &naming, report, "types", sw_arguments_limit(arguments),
 			     naming.heap->object_bytes);
 	sw_type_tally_free(&tally);

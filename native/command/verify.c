@@ -5,6 +5,7 @@
 static const char *const reasons[SW_GO_REASON_COUNT] = {
 	[SW_GO_REASON_NONE] = "unexplained",
 	[SW_GO_REASON_ALLOCATED] = "allocated since the last collection",
+	[SW_GO_REASON_FINALIZER] = "dead, with a finalizer that the sweep will queue",
 	[SW_GO_REASON_TINY] = "tiny block of a P when the collection began",
 	[SW_GO_REASON_STACK] = "on a stack when the collection ran, not live any more",
 	[SW_GO_REASON_UNIQUE] = "cleaning of package unique after the collection",

@@ -41,6 +41,7 @@ static const struct field fields[] = {
 	FIELD("runtime.mspan", mspan, startAddr),
 	FIELD("runtime.mspan", mspan, npages),
 	FIELD("runtime.mspan", mspan, freeindex),
+	FIELD_SINCE("runtime.mspan", mspan, freeIndexForScan, 20), /* some of 1.18, 1.19 too */
 	FIELD("runtime.mspan", mspan, nelems),
 	WIDTH("runtime.mspan", mspan, index_size, "freeindex"),
 	FIELD("runtime.mspan", mspan, allocBits),

@@ -12,9 +12,9 @@ typedef uint32_t sw_offset;
 /* Names are the runtime's. `size` is the struct's. */
 struct sw_layout {
 	struct {
-		sw_offset size, startAddr, npages, freeindex, nelems, allocBits, gcmarkBits,
-			sweepgen, allocCount, spanclass, state, elemsize, limit, specials,
-			isUserArenaChunk, largeType;
+		sw_offset size, startAddr, npages, freeindex, freeIndexForScan, nelems, allocBits,
+			gcmarkBits, sweepgen, allocCount, spanclass, state, elemsize, limit,
+			specials, isUserArenaChunk, largeType;
 		uint32_t index_size; /* bytes of freeindex and nelems: 8 until 1.21, then 2 */
 	} mspan;
 	struct {

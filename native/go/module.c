@@ -1,5 +1,5 @@
 /* The linked modules: the program and its plug-ins (runtime/symtab.go). */
-#include "go/runtime.h"
+#include "go/pclntab.h"
 
 enum { MAX_MODULES = 1024 };
 
@@ -100,6 +100,8 @@ static void read_tables(struct sw_go *go, struct sw_go_module *module)
 	module->cutab = view_slice(go, at + go->layout.moduledata.cutab, 4, &module->cutab_size);
 	module->cutab_size *= 4;
 	module->ftab = view_slice(go, at + go->layout.moduledata.ftab, 8, &module->ftab_count);
+	module->textsectmap = view_slice(go, at + go->layout.moduledata.textsectmap,
+					 SW_TEXTSECT_SIZE, &module->textsect_count);
 }
 
 /* The field that breaks a fact which holds for every linked module (runtime/symtab.go
@@ -137,6 +139,22 @@ static const char *read_module(const struct sw_go *go, struct sw_go_module *modu
 	return misfit(module);
 }
 
+/* A plug-in is a file of its own. */
+static void place_plugin(struct sw_go *go, const struct sw_go_module *module)
+{
+	struct sw_error *error;
+
+	if (sw_memory_view(go->memory, module->text, 1))
+		return;
+	error = sw_image_place_library(go->image, go->target, module->text);
+	if (error)
+		sw_warn(go->warnings, true, "missing_plugin",
+			error->hint ? error->hint : "was the core cut short?",
+			"the file of the module at 0x%llx cannot be used: %s",
+			(unsigned long long)module->address, error->message);
+	sw_error_free(error);
+}
+
 /* *why: what does not fit a module that is left out. */
 static struct sw_error *add_module(struct sw_go *go, sw_addr address, const char **why)
 {
@@ -149,6 +167,7 @@ static struct sw_error *add_module(struct sw_go *go, sw_addr address, const char
 			(unsigned long long)address, *why);
 		return NULL;
 	}
+	place_plugin(go, &module);
 	read_tables(go, &module);
 	if (!module.pclntable || !module.ftab || !module.pctab)
 		sw_warn(go->warnings, true, "missing_pclntab",

@@ -4,12 +4,19 @@
 #include "go/memstats.h"
 #include "go/unwind.h"
 
+enum {
+	PAGE = 8192, /* bytes of a span's pages */
+	FIRST_MINOR_WITHOUT_EMPTY_SCANS = 20,
+};
+
 struct asking {
 	const struct sw_go *go;
 	const struct sw_heap *heap;
 	struct sw_go_oracle *out;
-	uint64_t *only_runtime; /* a bit for each slot that the runtime marked and the replay did
-				 * not, cleared when explained */
+	uint64_t *only_runtime;	  /* a bit for each slot that the runtime marked and the replay did
+				   * not, cleared when explained */
+	uint64_t *finalizable;	  /* a bit for each slot with a finalizer in an unswept span */
+	uint64_t finalizer_bytes; /* what the finalizers' root scans add to heapMarked */
 	struct sw_root_words reached; /* explained objects whose pointers are to be followed */
 };
 
@@ -29,6 +36,15 @@ static bool is_runtime_marked(const struct sw_go_span *span, uint32_t index)
 	return span->alloc_bits[index / 8] >> (index % 8) & 1;
 }
 
+static enum sw_go_reason why_only_replay(const struct asking *asking, const struct sw_go_span *span,
+					 uint32_t index, sw_slot slot)
+{
+	if (span->is_swept)
+		return index < span->freeindex ? SW_GO_REASON_ALLOCATED : SW_GO_REASON_NONE;
+	return sw_bitset_has(asking->finalizable, slot) ? SW_GO_REASON_FINALIZER
+							: SW_GO_REASON_NONE;
+}
+
 static void compare_slot(struct asking *asking, const struct sw_span *space,
 			 const struct sw_go_span *span, uint32_t index)
 {
@@ -43,11 +59,50 @@ static void compare_slot(struct asking *asking, const struct sw_span *space,
 	if (runtime && !replay)
 		sw_bitset_set(asking->only_runtime, space->first_slot + index);
 	if (replay && !runtime)
-		count(&asking->out->only_replay[span->is_swept && index < span->freeindex
-							? SW_GO_REASON_ALLOCATED
-							: SW_GO_REASON_NONE],
+		count(&asking->out->only_replay[why_only_replay(asking, span, index,
+								space->first_slot + index)],
 		      address, space->elemsize);
 }
+
+/* ---- finalizers ---- */
+
+static void read_finalizer(struct asking *asking, const struct sw_span *space,
+			   const struct sw_go_span *span, sw_addr special)
+{
+	const struct sw_go *go = asking->go;
+	uint64_t offset = 0;
+
+	/* Each finalizer's root scan adds the size of its object once more, up to 1.19 also where
+	 * there is nothing to scan (mgcmark.go markrootSpans). */
+	if (!(span->spanclass & 1) || go->minor < FIRST_MINOR_WITHOUT_EMPTY_SCANS)
+		asking->finalizer_bytes += span->elemsize;
+	if (span->is_swept || !sw_memory_read(go->memory, special + go->layout.special.offset,
+					      &offset, go->layout.special.offset_size))
+		return;
+	uint64_t index = offset < span->npages * PAGE ? sw_span_index(space, space->base + offset)
+						      : UINT64_MAX;
+	if (index < space->count)
+		sw_bitset_set(asking->finalizable, space->first_slot + index);
+}
+
+static void read_finalizers(struct asking *asking, const struct sw_span *space,
+			    const struct sw_go_span *span)
+{
+	const struct sw_go *go = asking->go;
+	sw_addr at = span->specials;
+	struct sw_chain chain = {0};
+	uint8_t kind;
+
+	while (at && !sw_chain_is_ring(&chain, at)) {
+		if (sw_memory_u8(go->memory, at + go->layout.special.kind, &kind) &&
+		    kind == go->layout.special_kind.finalizer)
+			read_finalizer(asking, space, span, at);
+		if (!sw_memory_u64(go->memory, at + go->layout.special.next, &at))
+			break;
+	}
+}
+
+/* ---- comparing ---- */
 
 /* Every slot in use of a swept span was counted by the runtime; an unswept one still has the count
  * of before. */
@@ -187,32 +242,6 @@ static struct sw_error *explain_all(struct asking *asking)
 	return error;
 }
 
-/* ---- heapMarked ---- */
-
-/* Each finalizer's root scan adds the size of its object once more (mgcmark.go markrootSpans);
- * until 1.19 that of an object without pointers too. */
-static uint64_t finalizer_bytes(const struct asking *asking)
-{
-	const struct sw_go *go = asking->go;
-	uint64_t total = 0;
-	for (size_t i = 0; i < go->spans.count; i++) {
-		const struct sw_go_span *span = &go->spans.items[i];
-		sw_addr at = span->specials;
-		struct sw_chain chain = {0};
-		if (span->state != SW_GO_SPAN_IN_USE || (span->spanclass & 1 && go->minor >= 20))
-			continue;
-		while (at && !sw_chain_is_ring(&chain, at)) {
-			uint8_t kind;
-			if (sw_memory_u8(go->memory, at + go->layout.special.kind, &kind) &&
-			    kind == go->layout.special_kind.finalizer)
-				total += span->elemsize;
-			if (!sw_memory_u64(go->memory, at + go->layout.special.next, &at))
-				break;
-		}
-	}
-	return total;
-}
-
 /* ---- the whole ---- */
 
 static struct sw_error *ask(struct asking *asking)
@@ -226,6 +255,7 @@ static struct sw_error *ask(struct asking *asking)
 		const struct sw_go_span *span = &asking->go->spans.items[space->owner];
 		out->spans++;
 		out->unswept_spans += !span->is_swept;
+		read_finalizers(asking, space, span);
 		for (uint32_t k = 0; k < space->count; k++)
 			compare_slot(asking, space, span, k);
 		compare_count(asking, span);
@@ -234,7 +264,7 @@ static struct sw_error *ask(struct asking *asking)
 	out->replay_bytes = heap->object_bytes;
 	sw_go_read_memstats(asking->go, &stats);
 	out->heap_marked_bytes = stats.heap_marked;
-	out->marked_bits_bytes = out->runtime_bytes + finalizer_bytes(asking);
+	out->marked_bits_bytes = out->runtime_bytes + asking->finalizer_bytes;
 	out->is_comparable = asking->go->gcphase == 0;
 
 	struct sw_error *error = explain_all(asking);
@@ -253,10 +283,12 @@ struct sw_error *sw_go_ask_oracle(const struct sw_go *go, const struct sw_heap *
 	memset(out, 0, sizeof(*out));
 	struct sw_error *error =
 		sw_work_alloc(go->work, size, "the comparison", &asking.only_runtime);
-	if (error)
-		return error;
-	error = ask(&asking);
+	if (!error)
+		error = sw_work_alloc(go->work, size, "the comparison", &asking.finalizable);
+	if (!error)
+		error = ask(&asking);
 	sw_root_words_free(&asking.reached);
+	sw_work_free(go->work, asking.finalizable, size);
 	sw_work_free(go->work, asking.only_runtime, size);
 	return error;
 }

@@ -10,6 +10,8 @@
 enum sw_go_reason {
 	SW_GO_REASON_NONE,	/* nothing explains it */
 	SW_GO_REASON_ALLOCATED, /* only replay: allocated since the last collection */
+	SW_GO_REASON_FINALIZER, /* only replay: found dead, but its span is not swept: the sweep
+				 * will keep it and queue its finalizer */
 	SW_GO_REASON_TINY,	/* only runtime: a 16-byte block without pointers that was a P's
 				 * current tiny block when the collection began */
 	SW_GO_REASON_STACK,	/* only runtime: a word of a goroutine's stack points to it that is

@@ -27,6 +27,48 @@ static uint8_t field8(const struct sw_go_func *func, uint64_t offset)
 	return offset < func->available ? func->bytes[offset] : 0;
 }
 
+struct section {
+	uint64_t first, end; /* offsets */
+	sw_addr address;
+};
+
+/* Number `index`; the last one's end is the end of the text, which has an offset too. */
+static struct section section_at(const struct sw_go_module *module, uint64_t index)
+{
+	const uint8_t *bytes = module->textsectmap + index * SW_TEXTSECT_SIZE;
+	struct section section = {sw_load64(bytes), sw_load64(bytes + 8), sw_load64(bytes + 16)};
+	if (index == module->textsect_count - 1 && section.end < UINT64_MAX)
+		section.end++;
+	return section;
+}
+
+sw_addr sw_go_text_address(const struct sw_go_module *module, uint32_t offset)
+{
+	for (uint64_t i = 0; module->textsect_count > 1 && i < module->textsect_count; i++) {
+		struct section section = section_at(module, i);
+		if (offset >= section.first && offset < section.end)
+			return section.address + (offset - section.first);
+	}
+	return module->text + offset;
+}
+
+bool sw_go_text_offset(const struct sw_go_module *module, sw_addr pc, uint32_t *out)
+{
+	uint64_t offset = pc - module->text;
+	for (uint64_t i = 0; module->textsect_count > 1; i++) {
+		if (i == module->textsect_count)
+			return false;
+		struct section section = section_at(module, i);
+		if (pc < section.address || section.first > section.end)
+			return false;
+		offset = section.first + (pc - section.address);
+		if (pc - section.address < section.end - section.first)
+			break;
+	}
+	*out = (uint32_t)offset;
+	return offset <= UINT32_MAX;
+}
+
 /* The entry of ftab that covers the offset into the text: the last one at or below it. False
  * below the first one and from the last one on, which ends the text. */
 static bool search(const struct sw_go_module *module, uint32_t text_offset, uint64_t *out)
@@ -49,11 +91,11 @@ static bool search(const struct sw_go_module *module, uint32_t text_offset, uint
 bool sw_go_find_func(const struct sw_go *go, sw_addr pc, struct sw_go_func *out)
 {
 	const struct sw_go_module *module = module_of_pc(go, pc);
+	uint32_t text_offset;
 	uint64_t index;
 
 	if (!module || !module->ftab || !module->pclntable || module->ftab_count < 2 ||
-	    pc - module->text > UINT32_MAX ||
-	    !search(module, (uint32_t)(pc - module->text), &index))
+	    !sw_go_text_offset(module, pc, &text_offset) || !search(module, text_offset, &index))
 		return false;
 	const uint8_t *entry = module->ftab + index * FTAB_ENTRY;
 	uint32_t offset = sw_load32(entry + 4);
@@ -65,7 +107,7 @@ bool sw_go_find_func(const struct sw_go *go, sw_addr pc, struct sw_go_func *out)
 		.module = module,
 		.bytes = module->pclntable + offset,
 		.available = module->pclntable_size - offset,
-		.entry = module->text + sw_load32(entry),
+		.entry = sw_go_text_address(module, sw_load32(entry)),
 	};
 	out->args = (int32_t)field32(out, go->layout.func.args);
 	out->deferreturn = field32(out, go->layout.func.deferreturn);

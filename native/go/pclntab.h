@@ -10,6 +10,14 @@ enum { SW_PCDATA_STACK_MAP_INDEX = 1 };
 enum { SW_FUNCDATA_ARGS = 0, SW_FUNCDATA_LOCALS = 1, SW_FUNCDATA_STACK_OBJECTS = 2 };
 enum { SW_FUNC_TOP_FRAME = 1, SW_FUNC_SP_WRITE = 2, SW_FUNC_ASM = 4 };
 #define SW_FUNC_ARGS_UNKNOWN INT32_MIN
+enum { SW_TEXTSECT_SIZE = 24 }; /* bytes of an entry of textsectmap: vaddr, end, baseaddr */
+
+/* Where code stands whose offset into the text the tables give, and the other way about (false for
+ * a pc in no section). A linker may cut a large text into sections and put code of its own between
+ * them (symtab.go textAddr, textOff; cmd/link's splitTextSections does not do so for Linux on amd64
+ * and arm64 up to 1.27). */
+sw_addr sw_go_text_address(const struct sw_go_module *module, uint32_t offset);
+bool sw_go_text_offset(const struct sw_go_module *module, sw_addr pc, uint32_t *out);
 
 /* Value at a pc of the pc-value stream at `offset` into the module's pctab. Offset 0 is the
  * runtime's "no table": the value is -1 then. False when the stream is damaged or does not reach

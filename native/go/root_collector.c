@@ -19,10 +19,19 @@ struct sw_error *sw_roots_add_root(struct sw_root_collector *collector, struct s
 	return sw_roots_add(&heap->roots, (struct sw_root){.group = group});
 }
 
+/* What a thread in malloc has in hand still holds the pointers of what was freed there. */
+static bool is_object(const struct sw_root_collector *collector, sw_addr pointer)
+{
+	const struct sw_span *span = sw_heap_span(collector->heap, pointer);
+	uint32_t index = span ? sw_span_index(span, pointer) : 0;
+	return span && index < span->count &&
+	       !sw_go_span_is_in_the_making(&collector->go->spans.items[span->owner], index);
+}
+
 struct sw_error *sw_roots_add_word(struct sw_root_collector *collector, uint32_t root, sw_addr at,
 				   sw_addr pointer)
 {
-	if (sw_heap_slot(collector->heap, pointer) == SW_NO_SLOT)
+	if (!is_object(collector, pointer))
 		return NULL;
 	return sw_root_words_add(&collector->heap->root_words,
 				 (struct sw_root_word){.pointer = pointer, .at = at, .root = root});

@@ -83,6 +83,14 @@ static bool is_same_variable(const struct last_root *last, const struct sw_go_st
 	       last->local == local;
 }
 
+/* Words come in rising order within a frame. */
+static bool may_be_data(const struct sw_go_stack *stack, const struct sw_go_stack_word *word)
+{
+	const struct sw_go_stack_word *before = word - 1;
+	return word->at && word->kind == SW_GO_WORD_PRECISE &&
+	       !(word > stack->words.items && before->at == word->at - 8);
+}
+
 static struct sw_error *add_local(struct stacks *stacks, const struct sw_go_stack *stack,
 				  const struct sw_go_stack_word *word,
 				  const struct sw_dwarf_local *local, uint32_t group,
@@ -90,7 +98,13 @@ static struct sw_error *add_local(struct stacks *stacks, const struct sw_go_stac
 {
 	struct sw_go_root root = {.kind = SW_GO_ROOT_LOCAL,
 				  .name = word_name(stack, word, local),
-				  .address = word->at};
+				  .address = word->at,
+				  .may_be_data = may_be_data(stack, word)};
+	if (word->frame < stack->frames.count) {
+		root.pc = stack->frames.items[word->frame].pc;
+		root.fp = stack->frames.items[word->frame].fp;
+		root.is_call = stack->frames.items[word->frame].is_call;
+	}
 	if (local) {
 		const struct sw_go_frame *frame = &stack->frames.items[word->frame];
 		root.address = frame->fp + (uint64_t)local->cfa_offset;

@@ -28,6 +28,10 @@ struct sw_go_module {
 	const uint8_t
 		*ftab; /* ftab_count entries {entryoff u32, funcoff u32}; the last is a sentinel */
 	uint64_t ftab_count;
+	/* The text in several sections: {offset, end of offsets, address} in words, offsets being
+	 * those of ftab. One section or none: the text is in one piece. */
+	const uint8_t *textsectmap;
+	uint64_t textsect_count;
 	sw_addr gcdatamask, gcbssmask; /* bit vectors: one bit per word */
 	uint64_t gcdata_bits, gcbss_bits;
 };
@@ -42,6 +46,7 @@ struct sw_go_span {
 	uint64_t elemsize; /* bytes */
 	uint64_t limit;	   /* address */
 	uint32_t nelems, freeindex;
+	uint32_t made; /* slots below it that are in use have been filled: freeIndexForScan */
 	uint32_t sweepgen;
 	uint16_t alloc_count;
 	uint8_t spanclass; /* size class << 1 | noscan */
@@ -106,8 +111,9 @@ struct sw_go_root {
 	uint64_t size;	      /* bytes of the variable, 0 when unknown */
 	sw_dwarf_type type;   /* of the variable, 0 when unknown */
 	uint64_t type_offset; /* bytes of the variable before `address` (a piece of a local) */
-	sw_addr pc, fp;	      /* of the frame that the local is in, when it made a call; 0 */
-	bool is_pair;	      /* the word before it is a live pointer word too */
+	sw_addr pc, fp;	      /* of the frame that the local is in; 0 */
+	bool is_call;	      /* pc is a return address */
+	bool may_be_data;     /* of an interface: the word before it in the frame is no pointer */
 };
 SW_VECTOR(struct sw_go_root, sw_go_roots);
 
@@ -177,6 +183,8 @@ struct sw_error *sw_go_read_spans(struct sw_go *go);
 bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index);
 /* ... and without regard to sweeping: allocated since it was last free. */
 bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index);
+/* ... handed out by malloc, which has not filled it yet: it may hold what was freed there. */
+bool sw_go_span_is_in_the_making(const struct sw_go_span *span, uint32_t index);
 /* ... marked by the collection that runs or ran last, when the span is not swept since. */
 bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index);
 /* Does the runtime's own map, heapArena.spans, lead to the span from its first and last page? */

@@ -39,6 +39,11 @@ static void read_mspan(const struct sw_go *go, const uint8_t *bytes, struct sw_g
 	span->specials = sw_load64(bytes + at->specials);
 	if (at->isUserArenaChunk != SW_ABSENT)
 		span->is_user_arena = bytes[at->isUserArenaChunk];
+	span->made = span->freeindex;
+	if (at->freeIndexForScan != SW_ABSENT) {
+		uint64_t made = load(bytes + at->freeIndexForScan, at->index_size);
+		span->made = made < span->freeindex ? (uint32_t)made : span->freeindex;
+	}
 	if (at->largeType != SW_ABSENT)
 		span->large_type = sw_load64(bytes + at->largeType);
 }
@@ -113,6 +118,15 @@ static void find_bits(const struct sw_go *go, const uint8_t *bytes, struct sw_go
 	}
 }
 
+/* A span gets its limit after it was made known, and its objects after that (mcentral.go grow,
+ * mcache.go allocLarge; until 1.26). */
+static bool is_made_now(const struct sw_go_span *span)
+{
+	struct sw_go_span made = *span;
+	made.limit = span->base + span->npages * PAGE;
+	return !span->alloc_count && !span->freeindex && !is_sane(span) && is_sane(&made);
+}
+
 static struct sw_error *damaged(struct sw_go *go, sw_addr address)
 {
 	sw_warn(go->warnings, true, "damaged_span", NULL,
@@ -133,6 +147,8 @@ static struct sw_error *add_span(struct sw_go *go, sw_addr address)
 	if (span.state > SW_GO_SPAN_MANUAL)
 		return damaged(go, address);
 	if (span.state == SW_GO_SPAN_IN_USE) {
+		if (is_made_now(&span))
+			return NULL;
 		if (!is_sane(&span))
 			return damaged(go, address);
 		find_bits(go, bytes, &span);
@@ -198,6 +214,12 @@ bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index)
 	return index < span->freeindex || span->alloc_bits[index / 8] >> (index % 8) & 1;
 }
 
+bool sw_go_span_is_in_the_making(const struct sw_go_span *span, uint32_t index)
+{
+	return index >= span->made && index < span->freeindex &&
+	       !(span->alloc_bits[index / 8] >> (index % 8) & 1);
+}
+
 bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index)
 {
 	return span->is_swept ? sw_go_span_is_allocated(span, index)
@@ -247,17 +269,33 @@ static struct sw_error *set_scan(struct sw_go *go, const struct sw_go_span *span
 	return NULL;
 }
 
-static bool is_present(const struct sw_memory *memory, sw_addr addr, uint64_t size)
+/* Where the memory from an address on ends that a core lacks because it was never written; the
+ * address itself when it is not of that kind. No part of the heap is kept from being dumped. */
+static sw_addr unwritten_end(const struct sw_target *target, sw_addr addr)
 {
-	const struct sw_region *region;
-	while ((region = sw_memory_region(memory, addr))) {
-		uint64_t room = region->size - (addr - region->addr);
-		if (room >= size)
-			return true;
-		addr += room;
-		size -= room;
+	for (size_t i = 0; i < target->left_out.count; i++)
+		if (addr >= target->left_out.items[i].start && addr < target->left_out.items[i].end)
+			return target->left_out.items[i].end;
+	return addr;
+}
+
+/* Copies what there is of [addr, addr + size) into zeroed memory, which may be NULL: then it only
+ * looks. False when a part is neither there nor unwritten. */
+static bool gather(const struct sw_target *target, sw_addr addr, uint64_t size, uint8_t *out)
+{
+	while (size) {
+		const struct sw_region *region = sw_memory_region(&target->memory, addr);
+		sw_addr end = region ? region->addr + region->size : unwritten_end(target, addr);
+		uint64_t part = end - addr < size ? end - addr : size;
+		if (!part)
+			return false;
+		if (region && out)
+			memcpy(out, region->bytes + (addr - region->addr), part);
+		out = out ? out + part : NULL;
+		addr += part;
+		size -= part;
 	}
-	return false;
+	return true;
 }
 
 /* The span's bytes in place, or put together when the target holds them in several regions. */
@@ -269,9 +307,9 @@ static const uint8_t *span_bytes(struct sw_go *go, const struct sw_go_span *span
 		return bytes;
 	void *copy = NULL;
 	/* Asked first: the size may be wild. */
-	if (is_present(go->memory, span->base, size))
+	if (gather(go->target, span->base, size, NULL))
 		sw_error_free(sw_go_keep(go, size, &copy));
-	if (copy && sw_memory_read(go->memory, span->base, copy, size))
+	if (copy && gather(go->target, span->base, size, copy))
 		return copy;
 	/* The memory of an arena that was freed may not be touched by the program itself, and the
 	 * collector counts it as without pointers (arena.go setUserArenaChunkToFault). */

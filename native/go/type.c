@@ -130,6 +130,11 @@ bool sw_type_name_is_internal(const char *name, uint8_t *role)
 	}
 }
 
+bool sw_type_is_shape(const struct sw_type_info *info)
+{
+	return strstr(info->name, "go.shape.") && !has_prefix(info->name, "struct {");
+}
+
 static uint64_t hash_name(const char *name)
 {
 	uint64_t hash = 0xcbf29ce484222325;
@@ -179,8 +184,14 @@ void sw_types_set_qualified(struct sw_types *types, sw_type type, char *qualifie
 	}
 	entry->qualified = qualified;
 	uint64_t hash = hash_name(qualified) << 1;
-	entry->next_of_qualified = sw_number_map_get(&types->by_name, hash);
-	sw_error_free(sw_number_map_set(&types->by_name, hash, type));
+	sw_type first = sw_number_map_get(&types->by_name, hash);
+	if (!first) {
+		sw_error_free(sw_number_map_set(&types->by_name, hash, type));
+		return;
+	}
+	sw_type *link = &sw_type_entry(types, first)->next_of_qualified;
+	entry->next_of_qualified = *link;
+	*link = type;
 }
 
 sw_type sw_type_of_name(struct sw_types *types, const char *name)
@@ -265,6 +276,7 @@ void sw_types_free(struct sw_types *types)
 	sw_number_map_free(&types->by_descriptor);
 	sw_number_map_free(&types->by_dwarf);
 	sw_number_map_free(&types->by_closure);
+	sw_number_map_free(&types->captures);
 	sw_number_map_free(&types->by_name);
 	free(types);
 }

@@ -107,6 +107,9 @@ sw_type sw_type_of_name(struct sw_types *types, const char *name);
 sw_type sw_type_backing(struct sw_types *types, sw_type elem);
 sw_type sw_type_string_bytes(struct sw_types *types);
 sw_type sw_type_closure(struct sw_types *types, sw_addr entry);
+/* Closures of the function at `entry` are values of this struct: its fields after the first are what
+ * they captured. Before the first of them is asked for. */
+void sw_types_set_closure(struct sw_types *types, sw_addr entry, sw_type captures);
 
 /* Fields, elements, … are read when first asked for, which may add types (numbers stay, and so
  * does the returned pointer until sw_types_free()). Never NULL: an unknown number gives the
@@ -132,6 +135,9 @@ sw_type sw_type_path(const struct sw_types *types, sw_type type, uint64_t offset
 struct sw_typing {
 	sw_type *types; /* [object_count] */
 	uint32_t object_count;
+	/* Words of variables and frames that hold objects: all; those whose type debug information
+	 * tells, the first word of an interface, or the code that uses them. */
+	uint64_t root_pointers, known_by_debug_information, known_by_interface, known_by_code;
 };
 /* Needs sw_heap_number(). May add types. */
 struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *types,

@@ -115,6 +115,25 @@ static char *read_name_offset(const struct sw_go *go, const struct sw_go_module 
 	return read_name(go, module->types + (uint32_t)offset, &flags);
 }
 
+/* Generic code is compiled once for all type arguments of one shape, and may allocate what is named
+ * after the shape (cmd/compile/internal/noder shapify). Only of one shape it is clear which
+ * argument it stands for. */
+static void unshape(char *name)
+{
+	static const char shape[] = "go.shape.", clear[] = "go.shape.interface {}";
+	for (const char *at = strstr(name, shape); at; at = strstr(at + 1, shape))
+		if (strncmp(at, clear, sizeof(clear) - 1) != 0)
+			return;
+	for (char *at = strstr(name, shape); at; at = strstr(at, shape)) {
+		memmove(at, at + sizeof(shape) - 1, strlen(at + sizeof(shape) - 1) + 1);
+		/* Until Go 1.20 the number of the argument follows. */
+		char *number = at + sizeof(clear) - sizeof(shape);
+		if (*number == '_')
+			memmove(number, number + 1 + strspn(number + 1, "0123456789"),
+				strlen(number + 1 + strspn(number + 1, "0123456789")) + 1);
+	}
+}
+
 static char *type_string(const struct sw_go *go, const struct descriptor *type)
 {
 	char *name =
@@ -250,6 +269,8 @@ sw_type sw_type_of_descriptor(struct sw_types *types, sw_addr addr)
 	if (!addr || !read_header(types->go, addr, &type))
 		return 0;
 	char *name = type_string(types->go, &type);
+	if (name)
+		unshape(name);
 	/* One that is inside a module but has no name there is no type: a wild pointer. */
 	if (!name && !type.module)
 		name = made_name(types, addr, &type);
@@ -310,7 +331,8 @@ static void fill_fields(struct sw_types *types, sw_type type)
 		out[i] = (struct sw_type_field){.name = name,
 						.offset = offset,
 						.type = field,
-						.is_embedded = is_embedded || flags & NAME_HAS_EMBEDDED};
+						.is_embedded =
+							is_embedded || flags & NAME_HAS_EMBEDDED};
 		info->field_count = (uint32_t)(i + 1);
 	}
 }

@@ -46,6 +46,7 @@ struct sw_types {
 	uint32_t count;
 	unsigned depth; /* of DWARF types being filled inside each other */
 	struct sw_number_map by_descriptor, by_dwarf, by_closure, by_name;
+	struct sw_number_map captures; /* entry of a function to the struct that its closures are */
 	sw_type string_bytes;
 	sw_type uint8, uint64; /* made here */
 };
@@ -70,6 +71,10 @@ bool sw_type_name_is_internal(const char *name, uint8_t *role);
 /* Bytes up to the end of the last pointer, of a type put together from others. */
 uint64_t sw_type_pointer_bytes(const struct sw_types *types, const struct sw_type_info *info);
 
+/* What generic code takes many types for (cmd/compile/internal/noder shapify): not the type that a
+ * value really has. A struct that the compiler made up is what it says. */
+bool sw_type_is_shape(const struct sw_type_info *info);
+
 /* Fill what is filled late. */
 void sw_type_fill_descriptor(struct sw_types *types, sw_type type);
 void sw_type_fill_dwarf(struct sw_types *types, sw_type type);
@@ -92,5 +97,10 @@ void sw_type_make_map(struct sw_types *types, sw_type type, const struct sw_map_
 sw_type sw_type_chan_header(struct sw_types *types, sw_type elem);
 /* The overflow word of a bucket points to a bucket, whatever its descriptor says. */
 void sw_type_fix_bucket(struct sw_types *types, sw_type bucket);
+
+/* ---- type_trie.c ---- */
+/* internal/sync.HashTrieMap[interface {},interface {}], which is what a sync.Map is, with all it is made
+ * of; 0 before Go 1.24. Where debug information tells, or the program's own descriptors. */
+sw_type sw_type_trie_map(struct sw_types *types);
 
 #endif

@@ -5,14 +5,13 @@
  * added between levels only, in the order of their addresses, so numbers are the same each time.
  * An object whose interface words, headers or closures name types that are not in the table yet
  * is looked at once more on the next level. */
-#include "go/typing_private.h"
+#include "go/flow.h"
 
 enum {
 	SERIAL = 4096, /* levels of fewer objects are not worth waking threads for */
 	GRAIN = 1024,
 	TICK_LEVELS = 1024,
 	ITAB_TYPE = 8, /* internal/abi ITab.Type */
-	ROOT_PASSES = 4,
 };
 
 /* ---- between levels ---- */
@@ -39,11 +38,18 @@ static struct sw_error *learn_word(struct sw_type_walk *walk, const struct sw_wa
 
 	if (sw_number_map_get(map, wanted->word) || map->count >= SW_WALK_WORDS)
 		return NULL;
-	if (wanted->kind == SW_WORD_CODE)
+	if (wanted->kind == SW_WORD_CODE) {
+		struct sw_error *error = sw_type_walk_read_closure(walk, wanted->word);
+		if (error)
+			return error;
 		type = sw_type_closure(walk->types, wanted->word);
-	else if (wanted->kind != SW_WORD_ITAB ||
-		 sw_memory_u64(walk->go->memory, wanted->word + ITAB_TYPE, &descriptor))
+	}
+	if (wanted->kind != SW_WORD_CODE &&
+	    (wanted->kind != SW_WORD_ITAB ||
+	     sw_memory_u64(walk->go->memory, wanted->word + ITAB_TYPE, &descriptor)))
 		type = sw_type_of_descriptor(walk->types, descriptor);
+	if (wanted->kind == SW_WORD_ELEMENT && sw_type_is_shape(sw_type_info(walk->types, type)))
+		type = 0;
 	if (wanted->kind == SW_WORD_ELEMENT)
 		type = sw_type_chan_header(walk->types, type);
 	struct sw_error *error = wanted->kind == SW_WORD_DESCRIPTOR
@@ -97,7 +103,7 @@ static struct sw_error *make_plans(struct sw_type_walk *walk)
 }
 
 /* After a level: what workers gathered goes to the queue, what they asked for is made. */
-static struct sw_error *end_level(struct sw_type_walk *walk)
+struct sw_error *sw_type_walk_end_level(struct sw_type_walk *walk)
 {
 	struct sw_error *error = NULL;
 	bool wants_words = false, wants_plans = false;
@@ -198,99 +204,11 @@ static struct sw_error *walk_levels(struct sw_type_walk *walk, size_t *head)
 		if (!error)
 			error = take_deferred(walk, &again);
 		if (!error)
-			error = end_level(walk);
+			error = sw_type_walk_end_level(walk);
 		if (!error && walk->level % TICK_LEVELS == 0)
 			error = sw_work_tick(walk->work, "types", *head, walk->heap->object_count);
 	}
 	sw_number_list_free(&again);
-	return error;
-}
-
-/* ---- roots ---- */
-
-/* The slot of a type that holds a pointer at an offset; found by halving. */
-static const struct sw_slot_plan *find_slot(const struct sw_type_plans *plans, sw_type type,
-					    uint64_t offset)
-{
-	for (unsigned depth = 0; depth <= SW_MAX_TYPE_DEPTH; depth++) {
-		const struct sw_type_plan *plan = &plans->list.items[type];
-		const struct sw_slot_plan *slots = &plans->slots.items[plan->first];
-		size_t low = 0, high = plan->count;
-		while (low < high) {
-			size_t middle = (low + high) / 2;
-			if (slots[middle].offset <= offset)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (!low)
-			return NULL;
-		const struct sw_slot_plan *slot = &slots[low - 1];
-		if (slot->action != SW_SLOT_REPEAT)
-			return slot->offset == offset ? slot : NULL;
-		uint64_t stride = plans->list.items[slot->target].size;
-		if (!stride || (offset - slot->offset) / stride >= slot->count)
-			return NULL;
-		offset = (offset - slot->offset) % stride;
-		type = slot->target;
-	}
-	return NULL;
-}
-
-/* The variable's type, planned; 0 when it has none. */
-static struct sw_error *root_type(struct sw_type_walk *walk, const struct sw_go_root *root,
-				  sw_type *type)
-{
-	*type = root->type ? sw_type_of_dwarf(walk->types, root->type) : 0;
-	return sw_type_plans_make(&walk->plans, *type);
-}
-
-/* The neighbour is read only where it surely belongs to the variable: pieces of a local may lie
- * apart. */
-static sw_addr read_neighbour(const struct sw_type_walk *walk, const struct sw_go_root *root,
-			      const struct sw_slot_plan *slot, sw_addr at)
-{
-	sw_addr word = 0, beside = at + (sw_addr)(int64_t)sw_slot_neighbour(slot);
-	if (beside != at && beside - root->address < root->size)
-		sw_memory_u64(walk->go->memory, beside, &word);
-	return word;
-}
-
-static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct sw_root_word *word)
-{
-	static const struct sw_slot_plan unknown = {.action = SW_SLOT_UNKNOWN};
-	const struct sw_slot_plan *slot = NULL;
-	sw_addr neighbour = 0;
-	sw_type type = 0;
-
-	if (word->root < walk->go->roots.count && word->at) {
-		const struct sw_go_root *root = &walk->go->roots.items[word->root];
-		struct sw_error *error = root_type(walk, root, &type);
-		if (error)
-			return error;
-		if (type)
-			slot = find_slot(&walk->plans, type,
-					 word->at - root->address + root->type_offset);
-		if (slot)
-			neighbour = read_neighbour(walk, root, slot, word->at);
-	}
-	sw_claim_word(&walk->workers[0], slot ? slot : &unknown, word->pointer, neighbour);
-	return NULL;
-}
-
-/* Again as long as words name types that were not known. */
-static struct sw_error *walk_roots(struct sw_type_walk *walk)
-{
-	struct sw_error *error = NULL;
-	bool wants_more = true;
-
-	for (unsigned pass = 0; !error && wants_more && pass < ROOT_PASSES; pass++) {
-		for (size_t i = 0; !error && i < walk->heap->root_words.count; i++)
-			error = walk_root_word(walk, &walk->heap->root_words.items[i]);
-		wants_more = walk->workers[0].words.count != 0;
-		if (!error)
-			error = end_level(walk);
-	}
 	return error;
 }
 
@@ -318,16 +236,16 @@ static void sweep(struct sw_type_walk *walk,
 static struct sw_error *sweep_headers(struct sw_type_walk *walk)
 {
 	sweep(walk, sw_claim_by_header);
-	struct sw_error *error = end_level(walk);
+	struct sw_error *error = sw_type_walk_end_level(walk);
 	if (!error)
 		sweep(walk, sw_claim_by_header);
-	return error ? error : end_level(walk);
+	return error ? error : sw_type_walk_end_level(walk);
 }
 
 static struct sw_error *walk_all(struct sw_type_walk *walk)
 {
 	size_t head = 0;
-	struct sw_error *error = walk_roots(walk);
+	struct sw_error *error = sw_type_walk_roots(walk);
 	if (!error)
 		error = walk_levels(walk, &head);
 	if (!error)
@@ -338,7 +256,7 @@ static struct sw_error *walk_all(struct sw_type_walk *walk)
 		return error;
 	walk->takes_weak = true;
 	sweep(walk, sw_claim_parked);
-	error = end_level(walk);
+	error = sw_type_walk_end_level(walk);
 	return error ? error : walk_levels(walk, &head);
 }
 
@@ -373,6 +291,7 @@ static void free_walk(struct sw_type_walk *walk)
 	free(walk->workers);
 	for (size_t i = 0; i < SW_WORD_KINDS; i++)
 		sw_number_map_free(&walk->words[i]);
+	sw_flow_free(walk->flow);
 	sw_type_plans_free(&walk->plans);
 	sw_work_free(walk->work, walk->queue, walk->heap->object_count * sizeof(*walk->queue));
 }
@@ -385,9 +304,12 @@ struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *type
 				    .go = go,
 				    .types = types,
 				    .work = work,
+				    .typing = typing,
 				    .plans = {.types = types, .go = go}};
 	memset(typing, 0, sizeof(*typing));
 	struct sw_error *error = init_walk(&walk);
+	if (!error)
+		error = sw_type_walk_read_code(&walk);
 	if (!error)
 		error = walk_all(&walk);
 	free_walk(&walk);

@@ -231,8 +231,10 @@ static struct sw_error *add_pointer(struct sw_type_plans *plans, sw_type elem, u
 	struct sw_slot_plan slot = {.offset = offset, .target = pointed_to(plans, elem)};
 	bool is_array = info->role == SW_TYPE_BACKING || info->role == SW_TYPE_MAP_DIRECTORY ||
 			info->role == SW_TYPE_STRING_BYTES;
-	if (!elem)
+	if (!elem || sw_type_is_shape(info))
 		slot.action = SW_SLOT_UNKNOWN;
+	else if (!strncmp(info->name, "struct { F uintptr", 18))
+		slot.action = SW_SLOT_FUNC;
 	else if (!strcmp(info->name, "runtime.hchan"))
 		slot.action = SW_SLOT_CHANNEL;
 	else if (!has_prefix(info->name, "sync.node[") || !find_node_parts(plans, info, &slot))
@@ -401,6 +403,35 @@ static struct sw_error *make_repeated(struct sw_type_plans *plans, sw_type type,
 struct sw_error *sw_type_plans_make(struct sw_type_plans *plans, sw_type type)
 {
 	return make(plans, type, 0);
+}
+
+/* Found by halving. */
+const struct sw_slot_plan *sw_type_plans_slot(const struct sw_type_plans *plans, sw_type type,
+					      uint64_t offset)
+{
+	for (unsigned depth = 0; depth <= SW_MAX_TYPE_DEPTH; depth++) {
+		const struct sw_type_plan *plan = &plans->list.items[type];
+		const struct sw_slot_plan *slots = &plans->slots.items[plan->first];
+		size_t low = 0, high = plan->count;
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+			if (slots[middle].offset <= offset)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (!low)
+			return NULL;
+		const struct sw_slot_plan *slot = &slots[low - 1];
+		if (slot->action != SW_SLOT_REPEAT)
+			return slot->offset == offset ? slot : NULL;
+		uint64_t stride = plans->list.items[slot->target].size;
+		if (!stride || (offset - slot->offset) / stride >= slot->count)
+			return NULL;
+		offset = (offset - slot->offset) % stride;
+		type = slot->target;
+	}
+	return NULL;
 }
 
 void sw_type_plans_free(struct sw_type_plans *plans)

@@ -63,6 +63,9 @@ struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type);
 /* ... and its array's. */
 struct sw_error *sw_type_plans_know_array(struct sw_type_plans *plans, sw_type type);
 struct sw_error *sw_type_plans_make(struct sw_type_plans *plans, sw_type type);
+/* The slot of a type, whose plan is made, that holds a pointer at an offset; NULL when none does. */
+const struct sw_slot_plan *sw_type_plans_slot(const struct sw_type_plans *plans, sw_type type,
+					      uint64_t offset);
 void sw_type_plans_free(struct sw_type_plans *plans);
 
 /* ---- the walk ---- */
@@ -132,12 +135,16 @@ struct sw_type_worker {
 	struct sw_error *error;
 };
 
+struct sw_flow;
+
 struct sw_type_walk {
 	const struct sw_heap *heap;
 	const struct sw_go *go;
 	struct sw_types *types;
 	struct sw_work *work;
+	struct sw_typing *typing; /* to count in */
 	struct sw_type_plans plans;
+	struct sw_flow *flow; /* NULL until needed */
 	struct sw_number_map words[SW_WORD_KINDS]; /* type + 1 */
 	uint32_t *states;			   /* [object_count] */
 	sw_slot *queue;				   /* [object_count]: each enters once */
@@ -162,6 +169,19 @@ static inline bool sw_span_has_header(const struct sw_span *span)
 /* Can an object without a malloc header be of a type, by its size and its pointer bits? */
 bool sw_type_agrees(const struct sw_type_plan *plan, const struct sw_place *place);
 
+/* ---- typing.c ---- */
+/* After a level: what workers gathered goes to the queue, what they asked for is made. */
+struct sw_error *sw_type_walk_end_level(struct sw_type_walk *walk);
+
+/* ---- typing_root.c ---- */
+/* Asks the code where there is no debug information. */
+struct sw_error *sw_type_walk_read_code(struct sw_type_walk *walk);
+/* Asks the code what closures of a function are, where it was not read as a whole. */
+struct sw_error *sw_type_walk_read_closure(struct sw_type_walk *walk, sw_addr entry);
+/* Claims for all words of roots: the first level. */
+struct sw_error *sw_type_walk_roots(struct sw_type_walk *walk);
+
+/* ---- typing_claim.c ---- */
 /* Claims for the pointers of an object that has a type. What other objects it leads to may stay
  * pending until sw_claims_finish(). */
 void sw_claim_pointers(struct sw_type_worker *worker, sw_slot slot);

@@ -181,10 +181,10 @@ SW_INLINE void push_object(struct marker *marker, const struct sw_span *span, ui
 			   uint32_t index)
 {
 	marker->marked++;
-	if (!span->bytes) {
-		marker->unread++;
-	} else if (span->scan == SW_SCAN_NONE) {
+	if (span->scan == SW_SCAN_NONE) {
 		return;
+	} else if (!span->bytes) {
+		marker->unread++;
 	} else if (span->elemsize <= PIECE) {
 		push(marker, number, index);
 	} else {

@@ -168,6 +168,9 @@ void sw_image_close(struct sw_image *image)
 	if (parts->zeroes)
 		munmap(parts->zeroes, parts->zeroes_size);
 	free(image->path);
+	free(image->sysroot);
+	if (parts->next)
+		sw_image_close(&parts->next->image);
 	free(parts);
 }
 

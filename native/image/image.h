@@ -10,6 +10,8 @@ enum { SW_BUILD_ID_MAX = 128 }; /* bytes; GNU ids have 20, Go's 83 */
 
 struct sw_image {
 	char *path;
+	char *sysroot; /* where the files of the target's machine are, or NULL; set by who opened
+			* the image, freed with it */
 	enum sw_arch arch;
 	Elf *elf;	      /* over `bytes`, no descriptor kept */
 	const uint8_t *bytes; /* the file, mapped */
@@ -32,6 +34,12 @@ void sw_image_close(struct sw_image *image);
  * SW_ERR_MISMATCH with both ids and a hint when they do not fit. The image must live as long
  * as the target. */
 struct sw_error *sw_image_place(struct sw_image *image, struct sw_target *target);
+
+/* The same for another file, which the target has mapped at an address (a plug-in of the program);
+ * it is looked for at its path, below image->sysroot first, beside the image and beside the core.
+ * It belongs to the image from then on; its symbols and debug information are not used. */
+struct sw_error *sw_image_place_library(struct sw_image *image, struct sw_target *target,
+					sw_addr addr);
 
 /* Takes symbols and debug information from another file of the same build: the one before it was
  * stripped, or what was stripped off. Both must have one build id, or the same code byte for byte

@@ -31,6 +31,7 @@ struct sw_image_parts {
 	struct sw_symbols symbols;
 	uint8_t *zeroes; /* what .bss reads as where a core has no page */
 	size_t zeroes_size;
+	struct sw_image_parts *next; /* placed libraries, closed with this one */
 };
 
 static inline struct sw_bytes sw_image_file(const struct sw_image *image)
@@ -44,5 +45,8 @@ void sw_symbols_free(struct sw_symbols *symbols);
 
 /* Adds the segments of a placed image where the target has no bytes. */
 struct sw_error *sw_image_overlay(struct sw_image_parts *parts, struct sw_target *target);
+
+/* sw_image_place() for an image of which it is known where it lies. */
+struct sw_error *sw_image_place_at(struct sw_image *image, struct sw_target *target, uint64_t bias);
 
 #endif

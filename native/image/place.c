@@ -320,15 +320,27 @@ static struct sw_error *check_likeness(const struct sw_image *image, const struc
 	return NULL;
 }
 
+static struct sw_error *check_and_overlay(struct sw_image *image, const struct layout *layout,
+					  struct sw_target *target)
+{
+	struct sw_error *error = check_likeness(image, layout, target);
+	return error ? error : sw_image_overlay((struct sw_image_parts *)image, target);
+}
+
 struct sw_error *sw_image_place(struct sw_image *image, struct sw_target *target)
 {
 	struct layout layout;
 
 	read_layout(image, &layout);
 	struct sw_error *error = find_bias(image, &layout, target);
-	if (!error)
-		error = check_likeness(image, &layout, target);
-	if (!error)
-		error = sw_image_overlay((struct sw_image_parts *)image, target);
-	return error;
+	return error ? error : check_and_overlay(image, &layout, target);
+}
+
+struct sw_error *sw_image_place_at(struct sw_image *image, struct sw_target *target, uint64_t bias)
+{
+	struct layout layout;
+
+	read_layout(image, &layout);
+	image->bias = bias;
+	return check_and_overlay(image, &layout, target);
 }

@@ -209,6 +209,10 @@ static struct sw_error *take_segment(struct sw_target *target, const struct sw_c
 	if (segment->p_type != PT_LOAD && segment->p_type != PT_NOTE)
 		return NULL;
 	uint64_t size = present_size(core, segment, lost);
+	sw_addr end;
+	if (segment->p_type == PT_LOAD && !segment->p_filesz && segment->p_flags & PF_W &&
+	    !__builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &end))
+		return sw_ranges_add(&target->left_out, (struct sw_range){segment->p_vaddr, end});
 	if (!size)
 		return NULL;
 	const uint8_t *bytes = core->bytes + segment->p_offset;
@@ -219,6 +223,14 @@ static struct sw_error *take_segment(struct sw_target *target, const struct sw_c
 						.size = size,
 						.bytes = bytes,
 						.flags = region_flags(segment->p_flags)});
+}
+
+static bool has_written(const struct sw_target *target)
+{
+	for (size_t i = 0; i < target->memory.count; i++)
+		if (target->memory.regions[i].flags & SW_REGION_WRITE)
+			return true;
+	return false;
 }
 
 static void warn_of_damage(struct sw_target *target, const struct sw_core *core, uint64_t lost)
@@ -253,6 +265,8 @@ static struct sw_error *take_segments(struct sw_target *target, const struct sw_
 		return error;
 	if (!target->memory.count && !target->threads.count)
 		return too_short(core, "its segments");
+	if (!has_written(target)) /* none was to be dumped: /proc/PID/coredump_filter */
+		target->left_out.count = 0;
 	sw_target_sort_mappings(target);
 	if (!target->pid && target->threads.count)
 		target->pid = target->threads.items[0].tid;

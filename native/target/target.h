@@ -19,6 +19,12 @@ struct sw_mapping {
 };
 SW_VECTOR(struct sw_mapping, sw_mappings);
 
+/* Addresses [start, end). */
+struct sw_range {
+	sw_addr start, end;
+};
+SW_VECTOR(struct sw_range, sw_ranges);
+
 /* General registers as the kernel orders them: amd64 struct user_regs_struct (27 words: r15 r14
  * r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base
  * ds es fs gs), arm64 x0…x30 sp pc pstate (34 words). */
@@ -47,6 +53,9 @@ struct sw_target {
 	sw_addr executed;	     /* AT_EXECFN: where the path given to execve(2) stands, 0 */
 	struct sw_memory memory;     /* of the target alone; image/ overlays file pages */
 	struct sw_mappings mappings; /* in rising order */
+	/* Writable memory of a core, in rising order, that the kernel left out as never written; or
+	 * that the process did not want dumped (madvise(2) MADV_DONTDUMP). */
+	struct sw_ranges left_out;
 	struct sw_threads threads;
 	struct sw_warnings warnings; /* truncated core, unreadable regions, … */
 	double stopped_seconds;	     /* how long a process was stopped; 0 for a core */

@@ -19,6 +19,7 @@ BY_EXPERIMENT = {
     "arenas": ("userarenas", "assorted"),
     "noallocheaders": ("assorted", "interfaces", "finalizers"),
     "noswissmap": ("assorted", "maps"),
+    "mapsplitgroup": ("assorted", "maps"),
     "goroutineleakprofile": ("assorted", "channels"),
     "runtimefreegc": ("assorted", "maps"),
 }
@@ -34,6 +35,10 @@ EXPERIMENTS = {
     "goroutineleakprofile": ("1.26.11",),
     "norandomizedheapbase64": ("1.26.11", "1.27.4"),
     "runtimefreegc": ("1.26.11", "1.27.4"),
+    "sizespecializedmalloc": ("1.26.11",),
+    "nosizespecializedmalloc": ("1.27.4",),
+    "runtimesecret": ("1.27.4",),
+    "mapsplitgroup": ("1.27.4",),
 }
 # Of experiments and of first patch releases: what does not come from debug information differs.
 TWO_MODES = ("plain", "stripped")

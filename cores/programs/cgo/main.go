@@ -36,6 +36,7 @@ type item struct {
 }
 
 var (
+	program  *truth.Program
 	items    int
 	counting sync.Mutex
 	crew     = truth.NewCrew()
@@ -46,12 +47,15 @@ func newItem(i int) *item {
 	counting.Lock()
 	defer counting.Unlock()
 	items++
-	return &item{id: i, name: strings.Clone(fmt.Sprintf("item number %012d", i))}
+	it := &item{id: i, name: strings.Clone(fmt.Sprintf("item number %012d", i))}
+	program.Planted(unsafe.Pointer(it))
+	return it
 }
 
 func main() {
 	runtime.GOMAXPROCS(2)
 	p := truth.Start("cgo")
+	program = p
 	add := func(name string, goroutines, each int, run func(i int)) {
 		p.Add(truth.Root{Name: "goroutine main." + name, Type: "*main.item", Kind: "stack",
 			Count: int64(goroutines * each),
@@ -246,6 +250,7 @@ func forgotten(p *truth.Program) {
 func forget(n int) {
 	for i := 0; i < n; i++ {
 		it := &item{id: i}
+		program.Forgotten(unsafe.Pointer(it))
 		C.remember(C.uintptr_t(uintptr(unsafe.Pointer(it))))
 	}
 }

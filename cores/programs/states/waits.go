@@ -43,7 +43,7 @@ func lockedRead(i int) {
 //go:noinline
 func readPipe(i int) {
 	it := newItem(i)
-	r, _, err := os.Pipe()
+	r, w, err := os.Pipe()
 	if err != nil {
 		panic(err)
 	}
@@ -51,6 +51,7 @@ func readPipe(i int) {
 	crew.Ready()
 	_, _ = r.Read(buffer)
 	it.id = int(buffer[0])
+	runtime.KeepAlive(w) // or its finalizer ends the wait
 }
 
 //go:noinline

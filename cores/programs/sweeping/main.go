@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	each   = 3000
-	queued = 2000
+	each   = 2000
+	queued = 1000
 	blocks = 20000
 )
 
@@ -27,10 +27,12 @@ type item struct {
 	name string
 }
 
+// resource is large: the sweeper begins with the small ones.
 type resource struct {
 	id    int
 	owned *item
 	next  *resource
+	body  [100]*item
 }
 
 // block fills half the spans with garbage, whose other half lives.
@@ -110,7 +112,7 @@ func blocker() {
 
 // revivable has objects with finalizers that are reachable until the end.
 func revivable() {
-	program.Add(truth.Root{Name: "main.resources", Type: "[3000]*main.resource", Count: each, Make: func() {
+	program.Add(truth.Root{Name: "main.resources", Type: "[2000]*main.resource", Count: each, Make: func() {
 		for i := range resources {
 			resources[i] = &resource{id: i, owned: newItem(i), next: &resource{id: -i}}
 			program.Planted(unsafe.Pointer(resources[i]))

@@ -35,7 +35,7 @@ func watched() {
 
 // weakly has objects that only weak pointers know at the end.
 func weakly() {
-	program.Add(truth.Root{Name: "main.weaklyTo", Type: "[3000]weak.Pointer[main.resource]", Count: each,
+	program.Add(truth.Root{Name: "main.weaklyTo", Type: "[2000]weak.Pointer[main.resource]", Count: each,
 		Make: func() {
 			for i := range weaklyTo {
 				strongly[i] = &resource{id: i}
