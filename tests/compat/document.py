@@ -15,16 +15,17 @@ ABOUT = """\
 
 Made by `make check-all`. Each entry stands for a few programs of `cores/programs` that were built
 by this release of Go in this way, run, and dumped; `spanwalk verify` then replayed the mark phase
-of the collector on each core. A number says how many live objects that were, and that every one of
-them was marked by the runtime's own last collection too, and no other, and that the program itself
-had counted as many objects and bytes. Anything else is a difference, and is listed below.
+of the collector on each core. A number says how many live objects that were: the runtime's own last
+collection had marked every one of them and no other (but for what `verify` explains, as objects
+that are newer than the collection), and the program itself had counted as many objects and bytes.
+Anything else is a difference, and is listed below.
 
 Cores of arm64 come from qemu (user mode), those of amd64 from the kernel and from Go's own crash
 handler (`stacks`).
 """
 
 MODES = "Ways to build:\n\n{}\n"
-PROGRAMS = "Programs: {}; with cgo {}.\n"
+PROGRAMS = "Programs: {}; with cgo {}; with an experiment those that it concerns.\n"
 
 
 def render(results: Results, version: str) -> str:

@@ -333,6 +333,37 @@ static void core_of_qemu(void **state)
 	}
 }
 
+static void expect_unwritten(const struct sw_target *target)
+{
+	assert_int_equal(target->left_out.count, 1);
+	assert_int_equal(target->left_out.items[0].start, HEAP + PAGE);
+	assert_int_equal(target->left_out.items[0].end, HEAP + 8 * PAGE);
+	assert_null(sw_memory_region(&target->memory, HEAP + PAGE));
+}
+
+static void expect_nothing_left_out(const struct sw_target *target)
+{
+	assert_int_equal(target->left_out.count, 0);
+}
+
+/* The kernel leaves out writable memory that was never written, but with it also what its
+ * coredump_filter says: then nothing written is there. */
+static void core_without_unwritten_memory(void **state)
+{
+	static const struct core_segment segments[] = {
+		{HEAP + PAGE, NULL, 0, 7 * PAGE, PF_R | PF_W},
+		{TEXT, NULL, 0, PAGE, PF_R | PF_X},
+		{UINT64_MAX - PAGE, NULL, 0, 2 * PAGE, PF_R | PF_W},
+		{HEAP, heap_bytes, PAGE, PAGE, PF_R | PF_W},
+	};
+	(void)state;
+	for (size_t count = 3; count <= 4; count++) {
+		struct core_plan plan = {.segments = segments, .count = count};
+		note_add_thread(&plan.notes, EM_X86_64, 4242, 1000);
+		open_plan(plan, count == 4 ? expect_unwritten : expect_nothing_left_out);
+	}
+}
+
 /* What a core cut at any length must give: what it still has, and a warning; or a clear error. */
 static void expect_cut(const uint8_t *bytes, size_t size, size_t kept, bool has_notes_last)
 {
@@ -911,6 +942,7 @@ int main(void)
 		cmocka_unit_test(core_with_many_segments),
 		cmocka_unit_test(core_of_arm64),
 		cmocka_unit_test(core_of_qemu),
+		cmocka_unit_test(core_without_unwritten_memory),
 		cmocka_unit_test(core_cut_at_many_lengths),
 		cmocka_unit_test(core_with_damage_never_crashes),
 		cmocka_unit_test(files_that_are_no_cores),
