@@ -14,7 +14,7 @@ PYTHON ?= python3
 BUILD ?= build
 comma := ,
 # Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
-ROOMS ?= base target report image heap go . command
+ROOMS ?= base target report image code heap go type . command
 SANITIZE ?=
 # CROSS=aarch64-linux-gnu- RUN=qemu-aarch64 builds for another machine and runs the tests for it.
 CROSS ?=

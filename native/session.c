@@ -158,13 +158,25 @@ static struct sw_error *explain(struct sw_error *error, const struct sw_target *
 				    "runs in it");
 }
 
+static struct sw_error *open_go(struct sw_session *session)
+{
+	struct sw_error *error = sw_go_open(session->target, session->image, session->work,
+					    &session->warnings, &session->go);
+	if (!error)
+		error = sw_types_check_layout(session->go);
+	if (error) {
+		sw_go_close(session->go);
+		session->go = NULL;
+	}
+	return error;
+}
+
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
 {
 	struct sw_error *error = NULL;
 	if (!session->go) {
 		sw_work_stage(session->work, "runtime");
-		error = sw_go_open(session->target, session->image, session->work,
-				   &session->warnings, &session->go);
+		error = open_go(session);
 		sw_work_stage(session->work, NULL);
 	}
 	*out = session->go;

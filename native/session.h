@@ -5,11 +5,11 @@
 
 #include "base/parallel.h"
 #include "go/runtime.h"
-#include "go/type.h"
 #include "heap/graph.h"
 #include "image/image.h"
 #include "report/report.h"
 #include "target/target.h"
+#include "type/type.h"
 
 /* What to open; strings are copied. */
 struct sw_session_options {

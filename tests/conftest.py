@@ -35,7 +35,7 @@ def load_cores() -> ModuleType:
 
 
 CORES = load_cores()
-GO_VERSIONS = os.environ.get("SPANWALK_GO", f"1.22.12 {CORES.VERSIONS[-1]}").split()
+GO_VERSIONS = os.environ.get("SPANWALK_GO", f"{CORES.VERSIONS[0]} {CORES.VERSIONS[-1]}").split()
 NEWEST = GO_VERSIONS[-1]
 
 

@@ -1,6 +1,6 @@
 #include "command/naming.h"
 
-#include "go/value.h"
+#include "type/value.h"
 
 #include <inttypes.h>
 #include <stdio.h>

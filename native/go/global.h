@@ -5,7 +5,7 @@
 #ifndef SW_GO_GLOBAL_H
 #define SW_GO_GLOBAL_H
 
-#include "go/code.h"
+#include "code/data_ref.h"
 #include "go/runtime.h"
 
 /* A function that refers to a field of the variable, in whatever release has the function. */

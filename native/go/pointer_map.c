@@ -1,7 +1,7 @@
 /* Pointer masks of types (runtime/mbitmap.go, type.go of Go 1.18–1.27). */
 #include "go/gc_program.h"
+#include "go/kind.h"
 #include "go/runtime.h"
-#include "go/type.h"
 
 enum {
 	/* internal/abi/type.go; the same in all releases. */

@@ -211,6 +211,9 @@ struct sw_error *sw_go_read_goroutines(struct sw_go *go);
 /* SW_ERR_UNSUPPORTED naming a field where the spans or goroutines contradict a layout that is not
  * from debug information. */
 struct sw_error *sw_go_check_layout(struct sw_go *go);
+/* That error: "the structures of this program are not those of go1.26.11: …". */
+struct sw_error *sw_go_layout_misfit(const struct sw_go *go, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* ---- root.c ---- */
 /* Every root of a collection that starts now, with names: heap->roots, heap->root_words and

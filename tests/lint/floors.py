@@ -16,9 +16,10 @@ from pathlib import Path
 FLOORS = (
     ("base",),
     ("target", "report"),
-    ("image",),
+    ("image", "code"),
     ("heap",),
     ("go", "malloc"),
+    ("type",),
     ("session",),
     ("command",),
     ("cli", "python"),

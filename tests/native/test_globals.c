@@ -1,6 +1,6 @@
 /* Instructions of amd64 and arm64 as the compilers write them, and what they refer to; variables
  * that are chosen by such references. */
-#include "go/code.h"
+#include "code/data_ref.h"
 #include "go/global.h"
 
 #include <setjmp.h>

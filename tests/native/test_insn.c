@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "go/insn.h"
+#include "code/insn.h"
 
 enum { PC = 0x401000, RAX = 0, RCX = 1, RDX = 2, RSP = 4, SP = 31 };
 

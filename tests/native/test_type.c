@@ -1,7 +1,7 @@
 /* Types, a type for every object, and values, on a hand-made target: descriptors as the linker
  * writes them, and ones no linker would. */
-#include "go/typing_private.h"
-#include "go/value.h"
+#include "type/typing_private.h"
+#include "type/value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

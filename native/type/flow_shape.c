@@ -1,5 +1,5 @@
 /* Type arguments in the names of generic code's types. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum { MAX_ARGUMENTS = 64, MAX_NAME = 4096 };
 

@@ -1,8 +1,7 @@
 /* The runtime's structs by the program's own type descriptors, which a stripped binary still has:
  * what they say of a field must be what the tables say. Descriptors are there of runtime.g, m, p,
  * mspan, mcache, sudog, hchan and what these refer to; not of mheap, heapArena or the counters. */
-#include "go/layout_check.h"
-#include "go/type.h"
+#include "type/type.h"
 
 enum {
 	MAX_STRUCTS = 1024,
@@ -147,12 +146,15 @@ static struct sw_error *compare(struct sw_go *go, const struct sw_types *types,
 	return NULL;
 }
 
-struct sw_error *sw_go_check_descriptors(struct sw_go *go)
+struct sw_error *sw_types_check_layout(struct sw_go *go)
 {
 	struct sw_types *types;
 	struct sw_type_list list = {0};
-	struct sw_error *error = sw_types_create(go, &types);
+	struct sw_error *error = NULL;
 
+	if (go->dwarf) /* its layout is the program's own */
+		return NULL;
+	error = sw_types_create(go, &types);
 	if (error)
 		return error;
 	error = find_structs(go, types, &list);

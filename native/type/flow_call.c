@@ -1,6 +1,6 @@
 /* What calls do: the runtime's functions by what they are for, all others by what is known of their
  * arguments and results. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum {
 	AMD64_CONTEXT = 2, /* rdx, R26: the closure (cmd/compile/abi-internal.md) */

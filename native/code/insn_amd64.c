@@ -1,6 +1,6 @@
 /* amd64: lengths of all instructions that Go's compiler and assembler know, effects of those that
  * move pointers. Intel's manual, volume 2, appendix A has the opcode maps. */
-#include "go/insn.h"
+#include "code/insn.h"
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 enum { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A };

@@ -1,6 +1,6 @@
 /* Does a type agree with what is known of an object that has no malloc header? */
-#include "go/typing_private.h"
 #include "heap/scan.h"
+#include "type/typing_private.h"
 
 enum {
 	SMALL_SIZE = 512, /* bytes of an object whose pointer bits fit a word */

@@ -1,5 +1,5 @@
 /* Values and places of the flow. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum { MAX_LINKS = 1 << 20, MAX_FIELDS = 1024 };
 

@@ -1,5 +1,5 @@
 /* The table of types: numbers, names, lookups, paths. */
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>

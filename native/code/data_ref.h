@@ -1,7 +1,7 @@
 /* Which data a function's instructions refer to: enough of the instruction sets of amd64 and arm64
  * to find variables that no symbol names. */
-#ifndef SW_GO_CODE_H
-#define SW_GO_CODE_H
+#ifndef SW_CODE_DATA_REF_H
+#define SW_CODE_DATA_REF_H
 
 #include "base/vector.h"
 #include "target/target.h"

@@ -1,9 +1,9 @@
 /* Private to the files that make types: type.c (the table), type_descriptor.c (abi.Type in the
  * target), type_dwarf.c, type_heap.c (what the language has no name for). */
-#ifndef SW_GO_TYPE_PRIVATE_H
-#define SW_GO_TYPE_PRIVATE_H
+#ifndef SW_TYPE_TYPE_PRIVATE_H
+#define SW_TYPE_TYPE_PRIVATE_H
 
-#include "go/type.h"
+#include "type/type.h"
 
 enum {
 	SW_MAX_TYPES = 1 << 20,
@@ -99,8 +99,8 @@ sw_type sw_type_chan_header(struct sw_types *types, sw_type elem);
 void sw_type_fix_bucket(struct sw_types *types, sw_type bucket);
 
 /* ---- type_trie.c ---- */
-/* internal/sync.HashTrieMap[interface {},interface {}], which is what a sync.Map is, with all it is made
- * of; 0 before Go 1.24. Where debug information tells, or the program's own descriptors. */
+/* internal/sync.HashTrieMap[interface {},interface {}], which is what a sync.Map is, with all it is
+ * made of; 0 before Go 1.24. Where debug information tells, or the program's own descriptors. */
 sw_type sw_type_trie_map(struct sw_types *types);
 
 #endif

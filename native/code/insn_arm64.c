@@ -1,6 +1,6 @@
 /* arm64: every instruction has four bytes; those that move pointers, and what the others write.
  * Arm's Architecture Reference Manual for A-profile, C4.1, has the encodings. */
-#include "go/insn.h"
+#include "code/insn.h"
 
 enum { SP = 31, ZERO = 31 }; /* one number: which of them it means depends on the instruction */
 

@@ -1,4 +1,4 @@
-#include "go/code.h"
+#include "code/data_ref.h"
 
 struct scan {
 	sw_addr pc; /* of code[0] */

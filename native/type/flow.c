@@ -1,5 +1,5 @@
 /* All functions, round by round, until nothing new is learnt. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum {
 	FTAB_ENTRY = 8,

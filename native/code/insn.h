@@ -2,8 +2,8 @@
  *
  * An instruction becomes a few steps that are the same for both architectures. What a step does not
  * describe it says at least which registers are lost by it: nothing is silently kept. */
-#ifndef SW_GO_INSN_H
-#define SW_GO_INSN_H
+#ifndef SW_CODE_INSN_H
+#define SW_CODE_INSN_H
 
 #include "target/target.h"
 

@@ -1,7 +1,7 @@
 /* What a sync.Map is made of since Go 1.24: generic types that programs allocate by their shape
  * alone, so that descriptors of them may be missing or tell no fields
  * (internal/sync/hashtriemap.go; the same in 1.24 to 1.27). */
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 enum {
 	NODE_SIZE = 1, /* isEntry bool */

@@ -5,7 +5,7 @@
  * added between levels only, in the order of their addresses, so numbers are the same each time.
  * An object whose interface words, headers or closures name types that are not in the table yet
  * is looked at once more on the next level. */
-#include "go/flow.h"
+#include "type/flow.h"
 
 enum {
 	SERIAL = 4096, /* levels of fewer objects are not worth waking threads for */

@@ -6,10 +6,10 @@
  * results of functions, to the variables it is stored in. Go is typed statically: a variable, an
  * argument, a slot of a frame has one type, so one store that is understood tells it; two that
  * contradict each other tell nothing. */
-#ifndef SW_GO_FLOW_H
-#define SW_GO_FLOW_H
+#ifndef SW_TYPE_FLOW_H
+#define SW_TYPE_FLOW_H
 
-#include "go/typing_private.h"
+#include "type/typing_private.h"
 
 struct sw_flow;
 

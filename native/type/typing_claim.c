@@ -1,6 +1,6 @@
 /* What a pointer says about the object it leads to: does the type agree with the object, and of
  * several that do, which one counts. */
-#include "go/typing_private.h"
+#include "type/typing_private.h"
 
 enum {
 	TYPE_SIZE = 0, /* internal/abi Type */

@@ -1,5 +1,5 @@
 /* Types of the memory that values of slices, strings, maps, channels and funcs refer to. */
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 #include "go/unwind.h"
 

@@ -1,5 +1,5 @@
 /* Values as text, and steps of a path in Go's notation. */
-#include "go/value.h"
+#include "type/value.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

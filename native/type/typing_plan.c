@@ -1,7 +1,7 @@
 /* The pointer slots of a type, flat: what a walk over millions of objects reads. */
 #include "go/arena_bitmap.h"
 #include "go/size_class.h"
-#include "go/typing_private.h"
+#include "type/typing_private.h"
 
 enum {
 	MAX_SLOTS = 1 << 16,

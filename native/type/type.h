@@ -1,43 +1,13 @@
 /* Go types: from the type descriptors in the target and from DWARF, as one table. */
-#ifndef SW_GO_TYPE_H
-#define SW_GO_TYPE_H
+#ifndef SW_TYPE_TYPE_H
+#define SW_TYPE_TYPE_H
 
+#include "go/kind.h"
 #include "go/runtime.h"
 
 /* Index into the table; 0 is "unknown". The same type has one number wherever it came from:
  * a DWARF type with a descriptor becomes the descriptor's. */
 typedef uint32_t sw_type;
-
-/* internal/abi.Kind. */
-enum sw_go_kind {
-	SW_KIND_INVALID,
-	SW_KIND_BOOL,
-	SW_KIND_INT,
-	SW_KIND_INT8,
-	SW_KIND_INT16,
-	SW_KIND_INT32,
-	SW_KIND_INT64,
-	SW_KIND_UINT,
-	SW_KIND_UINT8,
-	SW_KIND_UINT16,
-	SW_KIND_UINT32,
-	SW_KIND_UINT64,
-	SW_KIND_UINTPTR,
-	SW_KIND_FLOAT32,
-	SW_KIND_FLOAT64,
-	SW_KIND_COMPLEX64,
-	SW_KIND_COMPLEX128,
-	SW_KIND_ARRAY,
-	SW_KIND_CHAN,
-	SW_KIND_FUNC,
-	SW_KIND_INTERFACE,
-	SW_KIND_MAP,
-	SW_KIND_POINTER,
-	SW_KIND_SLICE,
-	SW_KIND_STRING,
-	SW_KIND_STRUCT,
-	SW_KIND_UNSAFE_POINTER,
-};
 
 /* What a type is for. A value of a slice, string, map, channel or func type is a word or three that
  * refer to memory the language has no name for; that memory has types of its own here, which bear
@@ -94,6 +64,10 @@ struct sw_types;
 struct sw_error *sw_types_create(struct sw_go *go, struct sw_types **out);
 void sw_types_free(struct sw_types *types);
 
+/* Holds the layout of a program without debug information against its type descriptors:
+ * SW_ERR_UNSUPPORTED naming a field of which they say something else. */
+struct sw_error *sw_types_check_layout(struct sw_go *go);
+
 /* The type of a descriptor at an address; 0 when there is none that could be one. */
 sw_type sw_type_of_descriptor(struct sw_types *types, sw_addr descriptor);
 sw_type sw_type_of_dwarf(struct sw_types *types, sw_dwarf_type dwarf);
@@ -107,8 +81,8 @@ sw_type sw_type_of_name(struct sw_types *types, const char *name);
 sw_type sw_type_backing(struct sw_types *types, sw_type elem);
 sw_type sw_type_string_bytes(struct sw_types *types);
 sw_type sw_type_closure(struct sw_types *types, sw_addr entry);
-/* Closures of the function at `entry` are values of this struct: its fields after the first are what
- * they captured. Before the first of them is asked for. */
+/* Closures of the function at `entry` are values of this struct: its fields after the first are
+ * what they captured. Before the first of them is asked for. */
 void sw_types_set_closure(struct sw_types *types, sw_addr entry, sw_type captures);
 
 /* Fields, elements, … are read when first asked for, which may add types (numbers stay, and so

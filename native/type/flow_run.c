@@ -1,5 +1,5 @@
 /* One function, from its entry along all its ways. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum {
 	MAX_FUNCTION = 1 << 20, /* bytes */

@@ -1,11 +1,11 @@
 /* Private to flow.c (functions, rounds, lookups), flow_run.c (one function), flow_call.c (what
  * calls do), flow_value.c (values and places). */
-#ifndef SW_GO_FLOW_PRIVATE_H
-#define SW_GO_FLOW_PRIVATE_H
+#ifndef SW_TYPE_FLOW_PRIVATE_H
+#define SW_TYPE_FLOW_PRIVATE_H
 
-#include "go/flow.h"
-#include "go/insn.h"
+#include "code/insn.h"
 #include "go/unwind.h"
+#include "type/flow.h"
 
 /* What is known of a word: a kind in the upper 8 bits, and a number of 56 bits or a type with an
  * offset. */

@@ -1,5 +1,5 @@
 /* Variables that other variables refer to: what a linker laid out instead of an allocation. */
-#include "go/flow_private.h"
+#include "type/flow_private.h"
 
 enum {
 	MAX_THREADS = 1 << 16,

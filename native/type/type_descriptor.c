@@ -1,6 +1,6 @@
 /* Types from their descriptors in the target's memory: internal/abi/type.go, map_noswiss.go,
  * map_swiss.go, map.go of Go 1.22–1.27. Nothing read here is trusted. */
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,10 @@
 /* Private to typing.c (levels), typing_claim.c (what a pointer says about an object),
  * typing_agree.c (whether the object can be that) and typing_plan.c (what to do with each pointer
  * slot of a type). */
-#ifndef SW_GO_TYPING_PRIVATE_H
-#define SW_GO_TYPING_PRIVATE_H
+#ifndef SW_TYPE_TYPING_PRIVATE_H
+#define SW_TYPE_TYPING_PRIVATE_H
 
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 enum sw_slot_action {
 	SW_SLOT_UNKNOWN,   /* unsafe.Pointer: tells nothing */
@@ -63,7 +63,8 @@ struct sw_error *sw_type_plans_know(struct sw_type_plans *plans, sw_type type);
 /* ... and its array's. */
 struct sw_error *sw_type_plans_know_array(struct sw_type_plans *plans, sw_type type);
 struct sw_error *sw_type_plans_make(struct sw_type_plans *plans, sw_type type);
-/* The slot of a type, whose plan is made, that holds a pointer at an offset; NULL when none does. */
+/* The slot of a type, whose plan is made, that holds a pointer at an offset; NULL when none does.
+ */
 const struct sw_slot_plan *sw_type_plans_slot(const struct sw_type_plans *plans, sw_type type,
 					      uint64_t offset);
 void sw_type_plans_free(struct sw_type_plans *plans);
@@ -144,7 +145,7 @@ struct sw_type_walk {
 	struct sw_work *work;
 	struct sw_typing *typing; /* to count in */
 	struct sw_type_plans plans;
-	struct sw_flow *flow; /* NULL until needed */
+	struct sw_flow *flow;			   /* NULL until needed */
 	struct sw_number_map words[SW_WORD_KINDS]; /* type + 1 */
 	uint32_t *states;			   /* [object_count] */
 	sw_slot *queue;				   /* [object_count]: each enters once */

@@ -1,7 +1,7 @@
 /* The first level: what roots say about the objects they hold. */
-#include "go/typing_private.h"
+#include "type/typing_private.h"
 
-#include "go/flow.h"
+#include "type/flow.h"
 
 enum {
 	ROOT_PASSES = 4,

@@ -1,8 +1,8 @@
 /* What stands at an address, in Go's own notation: steps of a path, and values as short text. */
-#ifndef SW_GO_VALUE_H
-#define SW_GO_VALUE_H
+#ifndef SW_TYPE_VALUE_H
+#define SW_TYPE_VALUE_H
 
-#include "go/type.h"
+#include "type/type.h"
 
 /* Bytes of a string, and depth of nested structs, that are shown. */
 enum { SW_VALUE_MAX_STRING = 40 };

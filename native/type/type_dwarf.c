@@ -1,6 +1,6 @@
 /* Types from DWARF. One that has a descriptor is the descriptor's; the others are types that no
  * interface, allocation or map ever needed at run time, the runtime's own, and C's. */
-#include "go/type_private.h"
+#include "type/type_private.h"
 
 #include <stdio.h>
 
