@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report
+from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
@@ -106,3 +106,24 @@ def test_captured_variables(strip: Callable[..., Path]) -> None:
         types = read_types(made.core, exe)
         assert types.share > 0.95
         assert any(name.startswith("func main.") for name in types.bytes)
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+def test_variables_without_names(go: str) -> None:
+    """The package whose functions alone use a variable, a function that does, and its type."""
+    made = CORES.make("gateway", go, args=SMALL["gateway"], mode="stripped")
+    document = report("leak-roots", made.core, made.exe)
+    rows = document["tables"]["roots"]
+    for root in made.truth["roots"]:
+        if root["kind"] != "global":
+            continue
+        package = root["name"].rpartition(".")[0]
+        same = [row for row in rows if row["root"].startswith(f"{package}.bss+0x")]
+        held = max(same, key=lambda row: row["retained_bytes"])
+        assert held["retained_bytes"] == pytest.approx(root["retained_bytes"], rel=5e-3)
+        assert held["used_by"].startswith(f"{package}.")
+    names = {row["root"] for row in rows}
+    assert "Go runtime" in names
+    assert not any(name.startswith("runtime.") for name in names)
+    text = spanwalk("leak-roots", made.core, "--exe", made.exe).stdout
+    assert "(map[string]*tagcache.tagSet, used by " in text.splitlines()[0]

@@ -94,13 +94,40 @@ static void accumulation_text(const struct sw_holders *view, const struct sw_sus
 		 suspect->chain ? " in a list" : "");
 }
 
-/* The type of the variable, "" when nothing tells. */
-static const char *root_type(const struct sw_holders *view, const struct sw_suspect *suspect)
+/* The type of a word without a name, by the object that it points to. */
+static void pointed_type(const struct sw_holders *view, const struct sw_go_root *root, char *out,
+			 size_t size)
+{
+	const struct sw_naming *naming = &view->naming;
+	sw_addr pointer;
+	*out = 0;
+	if (!sw_memory_u64(naming->go->memory, root->address, &pointer))
+		return;
+	sw_object object = sw_heap_object(naming->heap, pointer);
+	sw_type type = object == SW_NO_OBJECT ? 0 : sw_naming_type(naming, object);
+	if (type)
+		snprintf(out, size, "%s%s",
+			 sw_type_info(naming->types, type)->role == SW_TYPE_PLAIN ? "*" : "",
+			 sw_naming_type_name(naming, type));
+}
+
+/* " (map[string]int)": the type of the variable and, when it has no name, who uses it; "" when
+ * nothing tells. */
+static void root_note(const struct sw_holders *view, const struct sw_suspect *suspect, char *out,
+		      size_t size)
 {
 	const struct sw_go_root *root = sw_naming_root(&view->naming, suspect->top);
-	if (view->titles || !root->type)
-		return "";
-	return sw_naming_type_name(&view->naming, sw_type_of_dwarf(view->naming.types, root->type));
+	char type[512];
+	*out = 0;
+	if (view->titles)
+		return;
+	if (root->type) {
+		sw_type known = sw_type_of_dwarf(view->naming.types, root->type);
+		snprintf(out, size, " (%s)", sw_naming_type_name(&view->naming, known));
+	} else if (root->used_by) {
+		pointed_type(view, root, type, sizeof(type));
+		snprintf(out, size, " (%s%sused by %s)", type, *type ? ", " : "", root->used_by);
+	}
 }
 
 static bool is_runtime(const struct sw_holders *view, sw_node node)
@@ -173,12 +200,11 @@ static void tell_next(const struct sw_holders *view, const struct sw_suspect *su
 static void tell_root(const struct sw_holders *view, const struct sw_suspect *suspect,
 		      const char *expression, const char *accumulated)
 {
-	char size[16];
+	char size[16], note[1024];
 	uint64_t bytes = view->dominators->retained_bytes[suspect->top];
-	const char *type = root_type(view, suspect);
-	sw_report_sentence(view->report, "%s%s%s%s holds %.1f %% of the live heap, %s%s%s.",
-			   expression, *type ? " (" : "", type, *type ? ")" : "",
-			   100 * sw_holders_share(view, bytes), sw_text_bytes(bytes, size),
+	root_note(view, suspect, note, sizeof(note));
+	sw_report_sentence(view->report, "%s%s holds %.1f %% of the live heap, %s%s%s.", expression,
+			   note, 100 * sw_holders_share(view, bytes), sw_text_bytes(bytes, size),
 			   *accumulated ? ": " : "", accumulated);
 	tell_next(view, suspect);
 }
@@ -203,6 +229,8 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 			    json_integer(view->dominators->retained_objects[suspect->top]));
 	json_object_set_new(row, "share_fraction", json_real(sw_holders_share(view, bytes)));
 	json_object_set_new(row, "holds", sw_json_string(accumulated));
+	if (!view->titles && root->used_by)
+		json_object_set_new(row, "used_by", sw_json_string(root->used_by));
 	struct sw_error *error = add_path(view, suspect, row, &expression);
 	json_object_set_new(row, "accumulation", accumulation_json(view, &suspect->accumulation));
 	if (!error && paths)

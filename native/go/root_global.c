@@ -1,20 +1,10 @@
 /* Variables of data and bss, by name, and the tiny blocks of the Ps. */
 #include "go/root.h"
+#include "go/variable_user.h"
 
 #include <inttypes.h>
 
 /* ---- globals ---- */
-
-/* Packages that are the runtime itself: what they hold stands in a row of its own. */
-static bool is_runtime_name(const char *name)
-{
-	static const char *const prefixes[] = {"runtime.", "internal/runtime/",
-					       "runtime/internal/"};
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
-			return true;
-	return false;
-}
 
 /* What stands at an address of data or bss. */
 struct variable {
@@ -30,6 +20,7 @@ struct sweep {
 	size_t count, next;
 	const char *section;
 	sw_addr section_start;
+	const struct sw_variable_users *users;
 	struct variable variable;
 	uint32_t root; /* of the variable, SW_NO_ROOT until it holds a pointer */
 };
@@ -85,15 +76,26 @@ static void find_variable(struct sweep *sweep, sw_addr at, sw_addr section_end)
 			   sweep->next < sweep->count ? globals[sweep->next].addr : section_end);
 }
 
+/* "main.bss+0x1f40" when only functions of main use it, else "bss+0x1f40". */
+static char *place_name(const struct sweep *sweep, const struct sw_variable_user *user)
+{
+	uint64_t offset = sweep->variable.start - sweep->section_start;
+	if (!user->package)
+		return sw_roots_name("%s+0x%" PRIx64, sweep->section, offset);
+	return sw_roots_name("%.*s.%s+0x%" PRIx64, (int)user->package, user->function,
+			     sweep->section, offset);
+}
+
 static struct sw_error *add_variable(struct sweep *sweep)
 {
 	struct sw_root_collector *collector = sweep->collector;
 	const struct variable *variable = &sweep->variable;
+	struct sw_variable_user user = {0};
 	uint32_t group = SW_NO_ROOT;
-	char *name = variable->name ? strdup(variable->name)
-				    : sw_roots_name("%s+0x%" PRIx64, sweep->section,
-						    variable->start - sweep->section_start);
-	if (name && is_runtime_name(name)) {
+	if (!variable->name && sweep->users)
+		sw_variable_user(sweep->users, variable->start, &user);
+	char *name = variable->name ? strdup(variable->name) : place_name(sweep, &user);
+	if (name && sw_go_is_runtime_name(name)) {
 		struct sw_error *error = sw_roots_group(collector, &collector->runtime,
 							SW_GO_ROOT_RUNTIME, "Go runtime");
 		if (error) {
@@ -108,6 +110,7 @@ static struct sw_error *add_variable(struct sweep *sweep)
 		.address = variable->start,
 		.size = variable->end - variable->start,
 		.type = variable->type,
+		.used_by = user.function,
 	};
 	return sw_roots_add_root(collector, root, group, &sweep->root);
 }
@@ -124,7 +127,8 @@ static struct sw_error *add_global_word(struct sweep *sweep, sw_addr at, sw_addr
 }
 
 /* data or bss of a module: the words that the mask names, 64 at a time. */
-static struct sw_error *add_section(struct sw_root_collector *collector, const char *name,
+static struct sw_error *add_section(struct sw_root_collector *collector,
+				    const struct sw_variable_users *users, const char *name,
 				    sw_addr start, sw_addr end, sw_addr mask, uint64_t bits)
 {
 	const struct sw_go *go = collector->go;
@@ -132,6 +136,7 @@ static struct sw_error *add_section(struct sw_root_collector *collector, const c
 			      .globals = collector->globals,
 			      .count = collector->global_count,
 			      .section = name,
+			      .users = users,
 			      .section_start = start,
 			      .root = SW_NO_ROOT};
 	struct sw_error *error = NULL;
@@ -165,6 +170,24 @@ static struct sw_error *add_section(struct sw_root_collector *collector, const c
 	return error;
 }
 
+static struct sw_error *add_module(struct sw_root_collector *collector,
+				   const struct sw_go_module *module)
+{
+	struct sw_variable_users *users = NULL;
+	struct sw_error *error = NULL;
+
+	if (!collector->go->dwarf && !sw_image_symbol_at(collector->go->image, module->data, NULL))
+		error = sw_variable_users_find(collector->go, module, &users);
+	if (!error)
+		error = add_section(collector, users, "data", module->data, module->edata,
+				    module->gcdatamask, module->gcdata_bits);
+	if (!error)
+		error = add_section(collector, users, "bss", module->bss, module->ebss,
+				    module->gcbssmask, module->gcbss_bits);
+	sw_variable_users_free(users);
+	return error;
+}
+
 struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector)
 {
 	struct sw_go *go = collector->go;
@@ -172,14 +195,8 @@ struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector)
 
 	if (go->dwarf)
 		error = sw_dwarf_globals(go->dwarf, &collector->globals, &collector->global_count);
-	for (size_t i = 0; !error && i < go->modules.count; i++) {
-		const struct sw_go_module *module = &go->modules.items[i];
-		error = add_section(collector, "data", module->data, module->edata,
-				    module->gcdatamask, module->gcdata_bits);
-		if (!error)
-			error = add_section(collector, "bss", module->bss, module->ebss,
-					    module->gcbssmask, module->gcbss_bits);
-	}
+	for (size_t i = 0; !error && i < go->modules.count; i++)
+		error = add_module(collector, &go->modules.items[i]);
 	return error;
 }
 

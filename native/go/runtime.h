@@ -107,6 +107,7 @@ enum sw_go_root_kind {
 struct sw_go_root {
 	enum sw_go_root_kind kind;
 	char *name;	      /* "main.sessions", "goroutine 42", "main.serve: req"; owned */
+	const char *used_by;  /* a function that uses a variable without a name, else NULL */
 	sw_addr address;      /* of the variable, the goroutine, the special; 0 */
 	uint64_t size;	      /* bytes of the variable, 0 when unknown */
 	sw_dwarf_type type;   /* of the variable, 0 when unknown */
