@@ -1,17 +1,8 @@
 #include "go/memstats.h"
 
-enum { SIZE_CLASSES = 68, STATS = 3 /* consistentHeapStats.stats */ };
+#include "go/size_class.h"
 
-/* internal/runtime/gc/sizeclasses.go (runtime/sizeclasses.go until 1.24): the same in all
- * releases. */
-static const uint16_t class_to_size[SIZE_CLASSES] = {
-	0,     8,     16,    24,    32,	   48,	  64,	 80,	96,    112,   128,   144,
-	160,   176,   192,   208,   224,   240,	  256,	 288,	320,   352,   384,   416,
-	448,   480,   512,   576,   640,   704,	  768,	 896,	1024,  1152,  1280,  1408,
-	1536,  1792,  2048,  2304,  2688,  3072,  3200,	 3456,	4096,  4864,  5376,  6144,
-	6528,  6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384,
-	18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
-};
+enum { STATS = 3 /* consistentHeapStats.stats */ };
 
 /* The sum of the three generations of one counter of heapStatsDelta. */
 static uint64_t sum(const struct sw_go *go, sw_offset offset, uint64_t index)
@@ -80,13 +71,13 @@ static void count_allocations(const struct sw_go *go, struct allocations *out)
 	out->free_bytes = sum(go, at->largeFree, 0);
 	out->mallocs = sum(go, at->largeAllocCount, 0) + tiny;
 	out->frees = sum(go, at->largeFreeCount, 0) + tiny;
-	for (uint64_t i = 0; i < SIZE_CLASSES; i++) {
+	for (uint64_t i = 0; i < SW_SIZE_CLASSES; i++) {
 		uint64_t allocated = sum(go, at->smallAllocCount, i);
 		uint64_t freed = sum(go, at->smallFreeCount, i);
 		out->mallocs += allocated;
 		out->frees += freed;
-		out->alloc_bytes += allocated * class_to_size[i];
-		out->free_bytes += freed * class_to_size[i];
+		out->alloc_bytes += allocated * sw_go_class_size[i];
+		out->free_bytes += freed * sw_go_class_size[i];
 	}
 	take_back_free_slots(go, out);
 }

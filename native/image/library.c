@@ -6,6 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	NAME_BYTES = 4096,    /* PATH_MAX of the kernel */
+	MAX_LIBRARIES = 4096, /* that a loader's list may name */
+};
+
+/* What a target tells about a mapped file. */
+struct mapped {
+	char path[NAME_BYTES]; /* "" for none */
+	bool has_bias;
+	uint64_t bias;
+};
+
 static const struct sw_mapping *mapping_at(const struct sw_target *target, sw_addr addr)
 {
 	for (size_t i = 0; i < target->mappings.count; i++)
@@ -13,6 +25,71 @@ static const struct sw_mapping *mapping_at(const struct sw_target *target, sw_ad
 			return &target->mappings.items[i];
 	return NULL;
 }
+
+/* ---- the loader's list ----
+ *
+ * A core that does not list its mappings (one of qemu's) still has what the dynamic loader keeps
+ * for debuggers: DT_DEBUG of the executable leads to struct r_debug, and that to the chain of
+ * struct link_map (link.h of the C library): l_addr, l_name, l_ld, l_next. */
+
+static sw_addr find_debug(const struct sw_image *image, const struct sw_target *target)
+{
+	struct sw_bytes file = sw_image_file(image);
+	Elf64_Phdr segment;
+	uint64_t tag, value;
+
+	for (unsigned i = 0; i < sw_elf_segments(file); i++) {
+		if (!sw_elf_segment(file, i, &segment) || segment.p_type != PT_DYNAMIC)
+			continue;
+		for (uint64_t at = 0; at + 16 <= segment.p_filesz; at += 16) {
+			sw_addr entry = image->bias + segment.p_vaddr + at;
+			if (!sw_memory_u64(&target->memory, entry, &tag) || tag == DT_NULL ||
+			    !sw_memory_u64(&target->memory, entry + 8, &value))
+				return 0;
+			if (tag == DT_DEBUG)
+				return value;
+		}
+	}
+	return 0;
+}
+
+/* The library that begins closest below the address. */
+static void find_linked(const struct sw_image *image, const struct sw_target *target, sw_addr addr,
+			struct mapped *out)
+{
+	sw_addr debug = find_debug(image, target), link = 0;
+	uint64_t bias, name;
+	char path[NAME_BYTES];
+
+	if (debug)
+		sw_memory_u64(&target->memory, debug + 8, &link);
+	for (unsigned count = 0; link && count < MAX_LIBRARIES; count++) {
+		if (!sw_memory_u64(&target->memory, link, &bias) ||
+		    !sw_memory_u64(&target->memory, link + 8, &name) ||
+		    !sw_memory_u64(&target->memory, link + 24, &link))
+			return;
+		if (bias > addr || (out->has_bias && bias <= out->bias) ||
+		    !sw_memory_string(&target->memory, name, path, sizeof(path)) || !*path)
+			continue;
+		strcpy(out->path, path);
+		out->has_bias = true;
+		out->bias = bias;
+	}
+}
+
+static void find_mapped(const struct sw_image *image, const struct sw_target *target, sw_addr addr,
+			struct mapped *out)
+{
+	const struct sw_mapping *mapping = mapping_at(target, addr);
+
+	memset(out, 0, sizeof(*out));
+	if (mapping)
+		snprintf(out->path, sizeof(out->path), "%s", mapping->path);
+	else if (!target->mappings.count)
+		find_linked(image, target, addr, out);
+}
+
+/* ---- the file ---- */
 
 /* What stands before a file's name in a path: the folder with its slash. */
 static int folder_length(const char *path)
@@ -85,17 +162,20 @@ static bool find_library_bias(const struct sw_image *library, const struct sw_ta
 			    strcmp(mapping->path, path) != 0)
 				continue;
 			*bias = mapping->start - segment.p_vaddr / SW_IMAGE_PAGE * SW_IMAGE_PAGE;
-			return *bias % SW_IMAGE_PAGE == 0;
+			return true;
 		}
 		return false;
 	}
 	return false;
 }
 
-static struct sw_error *place(struct sw_image *library, struct sw_target *target, const char *path)
+static struct sw_error *place(struct sw_image *library, struct sw_target *target,
+			      const struct mapped *mapped)
 {
-	uint64_t bias;
-	if (library->arch != target->arch || !find_library_bias(library, target, path, &bias))
+	uint64_t bias = mapped->bias;
+	if (library->arch != target->arch ||
+	    (!mapped->has_bias && !find_library_bias(library, target, mapped->path, &bias)) ||
+	    bias % SW_IMAGE_PAGE)
 		return sw_error_hint(sw_error_format(SW_ERR_MISMATCH,
 						     "%s is not the file that the target has "
 						     "mapped",
@@ -108,20 +188,21 @@ struct sw_error *sw_image_place_library(struct sw_image *image, struct sw_target
 					sw_addr addr)
 {
 	struct sw_image_parts *parts = (struct sw_image_parts *)image;
-	const struct sw_mapping *mapping = mapping_at(target, addr);
 	struct sw_image *library = NULL;
+	struct mapped mapped;
 	char *file;
 
-	if (!mapping)
+	find_mapped(image, target, addr, &mapped);
+	if (!*mapped.path)
 		return sw_error_hint(sw_error_format(SW_ERR_NOT_FOUND,
 						     "the target does not tell which file it has "
 						     "mapped there"),
 				     "take the core with gcore, which leaves nothing out");
-	struct sw_error *error = find_file(image, target, mapping->path, &file);
+	struct sw_error *error = find_file(image, target, mapped.path, &file);
 	if (!error)
 		error = sw_image_open(file, &library);
 	if (!error)
-		error = place(library, target, mapping->path);
+		error = place(library, target, &mapped);
 	free(file);
 	if (error) {
 		sw_image_close(library);
