@@ -46,7 +46,7 @@ struct sw_go_span {
 	uint64_t elemsize; /* bytes */
 	uint64_t limit;	   /* address */
 	uint32_t nelems, freeindex;
-	uint32_t made; /* slots below it that are in use have been filled: freeIndexForScan */
+	uint32_t made; /* slots in use below it have been filled: freeIndexForScan */
 	uint32_t sweepgen;
 	uint16_t alloc_count;
 	uint8_t spanclass; /* size class << 1 | noscan */

@@ -214,10 +214,13 @@ bool sw_go_span_is_allocated(const struct sw_go_span *span, uint32_t index)
 	return index < span->freeindex || span->alloc_bits[index / 8] >> (index % 8) & 1;
 }
 
+/* While the collector marks, malloc marks what it has filled; since 1.25 it does nothing else to
+ * tell (malloc.go mallocgcSmallNoscan and its like). */
 bool sw_go_span_is_in_the_making(const struct sw_go_span *span, uint32_t index)
 {
 	return index >= span->made && index < span->freeindex &&
-	       !(span->alloc_bits[index / 8] >> (index % 8) & 1);
+	       !(span->alloc_bits[index / 8] >> (index % 8) & 1) &&
+	       !sw_go_span_is_marked(span, index);
 }
 
 bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index)
