@@ -26,7 +26,7 @@ def test_names_of_the_unstripped_build() -> None:
     found = roots(stripped.core, stripped.exe, "--symbols", plain.exe)
     for root in stripped.truth["roots"]:
         if root["kind"] == "global":
-            assert found[root["name"]] == pytest.approx(root["retained_bytes"], rel=5e-3)
+            assert found[root["name"]] == pytest.approx(root["retained_bytes"], rel=2e-2)
 
 
 def test_what_strip_took(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_variables_without_names(go: str) -> None:
         package = root["name"].rpartition(".")[0]
         same = [row for row in rows if row["root"].startswith(f"{package}.bss+0x")]
         held = max(same, key=lambda row: row["retained_bytes"])
-        assert held["retained_bytes"] == pytest.approx(root["retained_bytes"], rel=5e-3)
+        assert held["retained_bytes"] == pytest.approx(root["retained_bytes"], rel=2e-2)
         assert held["used_by"].startswith(f"{package}.")
     names = {row["root"] for row in rows}
     assert "Go runtime" in names

@@ -16,6 +16,8 @@ struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap)
 	if (!error)
 		error = sw_roots_add_queues(&collector);
 	if (!error)
+		error = sw_roots_add_running_timers(&collector);
+	if (!error)
 		error = sw_roots_add_stacks(&collector);
 	sw_work_stage(go->work, "mark");
 	if (!error)

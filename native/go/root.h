@@ -1,6 +1,6 @@
 /* Private to the files that collect roots: root.c (all, in their order), root_collector.c (how one
- * is added), root_global.c (variables, tiny blocks), root_stack.c (goroutines), special.c
- * (finalizers, cleanups, weak pointers and their queues). */
+ * is added), root_global.c (variables, tiny blocks), root_stack.c (goroutines), root_timer.c
+ * (timers that run), special.c (finalizers, cleanups, weak pointers and their queues). */
 #ifndef SW_GO_ROOT_H
 #define SW_GO_ROOT_H
 
@@ -29,6 +29,7 @@ char *sw_roots_name(const char *format, ...) __attribute__((format(printf, 1, 2)
 struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_tiny_blocks(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_queues(struct sw_root_collector *collector);
+struct sw_error *sw_roots_add_running_timers(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector);
 
 /* Needs the marks of all other roots: what a finalizer's object refers to is a root only while the

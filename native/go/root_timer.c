@@ -1,0 +1,113 @@
+/* Timers that run at this very moment (runtime/time.go). A thread that looks for work takes a timer
+ * out of its P's heap and calls its function on the system stack, which no collector looks at: a
+ * real one would wait for the thread to be done, and to have handed on what the timer is for, as to
+ * a goroutine of its own. */
+#include "go/root.h"
+#include "go/unwind.h"
+
+enum { MAX_WORDS = 4096, MAX_P = 1 << 16 };
+
+static const struct sw_thread *find_thread(const struct sw_go *go, sw_addr m)
+{
+	uint64_t tid;
+	if (!sw_memory_u64(go->memory, m + go->layout.m.procid, &tid))
+		return NULL;
+	for (size_t i = 0; i < go->target->threads.count; i++)
+		if ((uint64_t)go->target->threads.items[i].tid == tid)
+			return &go->target->threads.items[i];
+	return NULL;
+}
+
+/* The g that stands for a thread's system stack, as if it were a goroutine. */
+static bool find_g0(const struct sw_go *go, sw_addr p, struct sw_goroutine *out)
+{
+	*out = (struct sw_goroutine){.status = SW_GO_RUNNING};
+	if (!sw_memory_u64(go->memory, p + go->layout.p.m, &out->m) || !out->m ||
+	    !sw_memory_u64(go->memory, out->m + go->layout.m.g0, &out->address) ||
+	    !sw_memory_u64(go->memory, out->address + go->layout.g.stack_lo, &out->stack_lo) ||
+	    !sw_memory_u64(go->memory, out->address + go->layout.g.stack_hi, &out->stack_hi))
+		return false;
+	out->thread = find_thread(go, out->m);
+	return out->thread && !out->thread->is_stale;
+}
+
+/* 1.23 has the first, releases before it the second. */
+static bool runs_timer(const struct sw_go_frame *frame)
+{
+	const char *name = sw_go_func_name(&frame->func);
+	return !strcmp(name, "runtime.(*timer).unlockAndRun") ||
+	       !strcmp(name, "runtime.runOneTimer");
+}
+
+/* The part of the system stack from its top to the frame that runs a timer; false when none does.
+ * The stack need not be one that a collector could walk: nobody is warned of that. */
+static bool find_part(const struct sw_go *go, const struct sw_goroutine *g0, sw_addr *from,
+		      sw_addr *to)
+{
+	struct sw_warnings unheard = {0};
+	struct sw_go quiet = *go;
+	struct sw_go_stack stack;
+	bool is_found = false;
+
+	quiet.warnings = &unheard;
+	struct sw_error *error = sw_go_unwind(&quiet, g0, false, NULL, NULL, &stack);
+	for (size_t i = 0; !error && !is_found && i < stack.frames.count; i++) {
+		*from = stack.frames.items[0].sp;
+		*to = stack.frames.items[i].fp;
+		is_found = runs_timer(&stack.frames.items[i]);
+	}
+	if (error)
+		sw_error_free(error);
+	else
+		sw_go_stack_free(&stack);
+	sw_warnings_clear(&unheard);
+	return is_found;
+}
+
+static struct sw_error *add_word(struct sw_root_collector *collector, uint32_t root, sw_addr at,
+				 sw_addr pointer)
+{
+	const struct sw_span *span = sw_heap_span(collector->heap, pointer);
+	uint32_t index = span ? sw_span_index(span, pointer) : 0;
+	if (!span || index >= span->count ||
+	    !sw_go_span_is_live(&collector->go->spans.items[span->owner], index))
+		return NULL;
+	return sw_roots_add_word(collector, root, at, pointer);
+}
+
+static struct sw_error *add_part(struct sw_root_collector *collector, sw_addr from, sw_addr to)
+{
+	uint64_t pointer;
+	uint32_t root;
+	struct sw_error *error =
+		sw_roots_group(collector, &collector->runtime, SW_GO_ROOT_RUNTIME, "Go runtime");
+	if (!error)
+		error = sw_roots_add_root(collector,
+					  (struct sw_go_root){.kind = SW_GO_ROOT_QUEUE,
+							      .name = strdup("timer that runs"),
+							      .address = from},
+					  collector->runtime, &root);
+	for (unsigned i = 0; !error && i < MAX_WORDS && from + 8 * i < to; i++)
+		if (sw_memory_u64(collector->go->memory, from + 8 * i, &pointer) && pointer)
+			error = add_word(collector, root, from + 8 * i, pointer);
+	return error;
+}
+
+struct sw_error *sw_roots_add_running_timers(struct sw_root_collector *collector)
+{
+	const struct sw_go *go = collector->go;
+	struct sw_error *error = NULL;
+	struct sw_goroutine g0;
+	sw_addr list, p, from, to;
+	uint64_t count;
+
+	/* Tiny blocks come first, and warn of a damaged list. */
+	if (!sw_memory_u64(go->memory, go->globals.allp, &list) ||
+	    !sw_memory_u64(go->memory, go->globals.allp + 8, &count) || count > MAX_P)
+		return NULL;
+	for (uint64_t i = 0; !error && i < count; i++)
+		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p && find_g0(go, p, &g0) &&
+		    find_part(go, &g0, &from, &to))
+			error = add_part(collector, from, to);
+	return error;
+}
