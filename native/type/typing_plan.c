@@ -49,26 +49,29 @@ static struct sw_error *reserve(struct sw_type_plans *plans, sw_type type)
 	return NULL;
 }
 
-/* Which of the first 64 words may hold pointers, by structure. */
-static uint64_t structural_mask(struct sw_type_plans *plans, sw_type type, uint64_t offset)
+/* Which of the first 64 words may hold pointers, by structure. A damaged type may contain itself.
+ */
+static uint64_t structural_mask(struct sw_type_plans *plans, sw_type type, uint64_t offset,
+				unsigned depth)
 {
 	const struct sw_type_info *info = sw_type_info(plans->types, type);
 	uint64_t mask = 0;
 
-	if (!info->pointer_bytes || offset >= 512 || !plans->mask_steps)
+	if (!info->pointer_bytes || offset >= 512 || !plans->mask_steps ||
+	    depth > SW_MAX_TYPE_DEPTH)
 		return 0;
 	plans->mask_steps--;
 	if (info->kind == SW_KIND_STRUCT) {
 		for (uint32_t i = 0; i < info->field_count; i++)
 			mask |= structural_mask(plans, info->fields[i].type,
-						offset + info->fields[i].offset);
+						offset + info->fields[i].offset, depth + 1);
 		return mask;
 	}
 	if (info->kind == SW_KIND_ARRAY) {
 		uint64_t stride = sw_type_info(plans->types, info->elem)->size;
 		uint64_t length = info->length ? info->length : 1;
 		for (uint64_t i = 0; stride && i < length && offset + i * stride < 512; i++)
-			mask |= structural_mask(plans, info->elem, offset + i * stride);
+			mask |= structural_mask(plans, info->elem, offset + i * stride, depth + 1);
 		return mask;
 	}
 	mask = (uint64_t)1 << (offset / 8);
@@ -93,7 +96,7 @@ static void set_mask(struct sw_type_plans *plans, const struct sw_type_info *inf
 		plan->is_exact = true;
 	} else {
 		plans->mask_steps = MAX_STEPS;
-		plan->mask = structural_mask(plans, type, 0);
+		plan->mask = structural_mask(plans, type, 0, 0);
 	}
 }
 
