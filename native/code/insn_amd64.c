@@ -43,7 +43,8 @@ static bool take_byte(struct decoder *d, uint8_t *out)
 
 /* ---- prefixes ---- */
 
-static bool take_vex3(struct decoder *d)
+/* The two bytes that VEX of three bytes and EVEX begin with; map_mask: the bits of the map. */
+static bool take_vex_bytes(struct decoder *d, uint8_t map_mask)
 {
 	uint8_t one, two;
 	if (!take_byte(d, &one) || !take_byte(d, &two))
@@ -51,9 +52,14 @@ static bool take_vex3(struct decoder *d)
 	d->is_vex = true;
 	d->rex = (uint8_t)((one & 0x80 ? 0 : 4) | (one & 0x40 ? 0 : 2) | (one & 0x20 ? 0 : 1) |
 			   (two & 0x80 ? 8 : 0));
-	d->map = one & 31;
+	d->map = one & map_mask;
 	d->vvvv = ~two >> 3 & 15;
 	return d->map >= MAP_0F && d->map <= MAP_0F3A;
+}
+
+static bool take_vex3(struct decoder *d)
+{
+	return take_vex_bytes(d, 31);
 }
 
 static bool take_vex2(struct decoder *d)
@@ -70,15 +76,8 @@ static bool take_vex2(struct decoder *d)
 
 static bool take_evex(struct decoder *d)
 {
-	uint8_t one, two, three;
-	if (!take_byte(d, &one) || !take_byte(d, &two) || !take_byte(d, &three))
-		return false;
-	d->is_vex = true;
-	d->rex = (uint8_t)((one & 0x80 ? 0 : 4) | (one & 0x40 ? 0 : 2) | (one & 0x20 ? 0 : 1) |
-			   (two & 0x80 ? 8 : 0));
-	d->map = one & 7;
-	d->vvvv = ~two >> 3 & 15;
-	return d->map >= MAP_0F && d->map <= MAP_0F3A;
+	uint8_t three;
+	return take_vex_bytes(d, 7) && take_byte(d, &three);
 }
 
 static bool take_prefixes(struct decoder *d)

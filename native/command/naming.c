@@ -1,5 +1,6 @@
 #include "command/naming.h"
 
+#include "go/name.h"
 #include "type/value.h"
 
 #include <inttypes.h>
@@ -86,25 +87,12 @@ const char *sw_naming_root_kind(enum sw_go_root_kind kind)
 	return "?";
 }
 
-/* "net/http.(*conn).serve: c" → "net/http": up to the first dot behind the last slash that is not
- * inside type arguments. */
-static void package_of_name(const char *name, char *out, size_t size)
-{
-	size_t end = 0;
-	for (size_t i = 0; name[i] && name[i] != '[' && name[i] != ':' && name[i] != '('; i++)
-		if (name[i] == '/')
-			end = i;
-	while (name[end] && name[end] != '.')
-		end++;
-	snprintf(out, size, "%.*s", name[end] == '.' ? (int)end : 0, name);
-}
-
 void sw_naming_package(const struct sw_naming *naming, sw_node node, char *out, size_t size)
 {
 	const struct sw_go_root *root = sw_naming_root(naming, node);
 	*out = 0;
 	if (root->kind == SW_GO_ROOT_GLOBAL || root->kind == SW_GO_ROOT_LOCAL)
-		package_of_name(root->name, out, size);
+		snprintf(out, size, "%.*s", (int)sw_go_package_length(root->name), root->name);
 	else if (root->kind != SW_GO_ROOT_GOROUTINE)
 		snprintf(out, size, "runtime");
 }

@@ -4,6 +4,7 @@ enum {
 	BLOCK = 64,		       /* words whose bits are turned at once */
 	BLOCK_BYTES = BLOCK * 8,       /* of heap */
 	OBLET_WORDS = (128 << 10) / 8, /* mgcmark.go maxObletBytes */
+	PAGES_PER_ARENA = 1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT),
 	ARENA_BLOCKS = (1 << SW_ARENA_SHIFT) / BLOCK_BYTES,
 	PAIR_BYTES = BLOCK * 2 / 8, /* of a block in the bitmap until 1.19 */
 	BIT_BYTES = BLOCK / 8,	    /* ... and from 1.20 */
@@ -20,6 +21,16 @@ sw_addr sw_go_find_arena(const struct sw_go *go, sw_addr addr)
 	    !sw_memory_u64(go->memory, table + 8 * index, &arena))
 		return 0;
 	return arena;
+}
+
+sw_addr sw_go_find_mspan(const struct sw_go *go, sw_addr addr)
+{
+	uint64_t page = (addr >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
+	sw_addr arena = sw_go_find_arena(go, addr), span;
+	if (!arena ||
+	    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page, &span))
+		return 0;
+	return span;
 }
 
 /* ---- the bits of 64 words of heap ---- */

@@ -15,6 +15,8 @@
 
 /* The heapArena of an address; 0 when there is none. Any release. */
 sw_addr sw_go_find_arena(const struct sw_go *go, sw_addr addr);
+/* The mspan that heapArena.spans has for the page of an address; 0 when there is none. */
+sw_addr sw_go_find_mspan(const struct sw_go *go, sw_addr addr);
 
 /* Does this heap keep its pointer bits in arenas? */
 static inline bool sw_go_has_arena_bitmap(const struct sw_go *go)

@@ -58,14 +58,6 @@ static uint64_t sample_count(const struct slice *slice)
 
 /* ---- mheap_: runtime/mheap.go ---- */
 
-/* The span that the arena of an address has for its page. */
-static sw_addr span_of(const struct sw_go *go, sw_addr addr)
-{
-	sw_addr arena = sw_go_find_arena(go, addr);
-	uint64_t page = addr >> SW_PAGE_SHIFT & ((1 << (SW_ARENA_SHIFT - SW_PAGE_SHIFT)) - 1);
-	return arena ? word_at(go, arena + go->layout.heapArena.spans + 8 * page) : 0;
-}
-
 /* Spans that allspans names and the arenas have, too. One that is being made or freed may not. */
 const char *sw_misfit_mheap(const struct sw_go *go, sw_addr at)
 {
@@ -85,7 +77,7 @@ const char *sw_misfit_mheap(const struct sw_go *go, sw_addr at)
 		if (state == SW_GO_SPAN_DEAD)
 			continue;
 		seen++;
-		wrong += state > SW_GO_SPAN_MANUAL || span_of(&candidate, start) != span;
+		wrong += state > SW_GO_SPAN_MANUAL || sw_go_find_mspan(&candidate, start) != span;
 	}
 	return !seen ? "allspans" : wrong * 4 > seen ? "arenas" : NULL;
 }

@@ -1,5 +1,6 @@
 /* The runtime's variables by what the functions of the runtime refer to, and by what they hold. */
 #include "go/global.h"
+#include "go/pclntab.h"
 
 enum {
 	FTAB_ENTRY = 8,	       /* bytes: entryoff u32, funcoff u32 */
@@ -64,16 +65,17 @@ static const char *runtime_name(const struct sw_go_module *module, const uint8_t
 }
 
 static struct sw_error *read_code(const struct sw_go *go, const struct sw_go_module *module,
-				  const uint8_t *entry, struct sw_global_function *function)
+				  uint64_t index, struct sw_global_function *function)
 {
-	uint64_t start = sw_load32(entry), end = sw_load32(entry + FTAB_ENTRY);
-	if (end <= start || end - start > MAX_CODE || function->count == MAX_TWINS)
+	sw_addr start, end;
+	if (!sw_go_func_range(module, index, &start, &end) || end - start > MAX_CODE ||
+	    function->count == MAX_TWINS)
 		return NULL;
-	const uint8_t *code = sw_memory_view(go->memory, module->text + start, end - start);
+	const uint8_t *code = sw_memory_view(go->memory, start, end - start);
 	if (!code)
 		return NULL;
 	function->count++;
-	return sw_code_find_refs(go->arch, module->text + start, code, end - start, is_data, module,
+	return sw_code_find_refs(go->arch, start, code, end - start, is_data, module,
 				 &function->refs);
 }
 
@@ -92,7 +94,7 @@ struct sw_error *sw_global_read_functions(const struct sw_go *go, const struct s
 		const char *name = runtime_name(module, entry);
 		struct sw_global_function *function = name ? find_function(out, name) : NULL;
 		if (function)
-			error = read_code(go, module, entry, function);
+			error = read_code(go, module, i, function);
 	}
 	return error;
 }

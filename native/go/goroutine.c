@@ -48,12 +48,10 @@ static bool is_sane(const struct sw_goroutine *g)
 	       g->stack_lo <= g->stack_hi;
 }
 
-/* The thread that g->m runs on, when that m says that it runs this g. */
-static const struct sw_thread *find_thread(const struct sw_go *go, const struct sw_goroutine *g)
+const struct sw_thread *sw_go_thread_of(const struct sw_go *go, sw_addr m)
 {
-	uint64_t tid, curg;
-	if (!g->m || !sw_memory_u64(go->memory, g->m + go->layout.m.procid, &tid) ||
-	    !sw_memory_u64(go->memory, g->m + go->layout.m.curg, &curg) || curg != g->address)
+	uint64_t tid;
+	if (!sw_memory_u64(go->memory, m + go->layout.m.procid, &tid))
 		return NULL;
 	for (size_t i = 0; i < go->target->threads.count; i++) {
 		const struct sw_thread *thread = &go->target->threads.items[i];
@@ -61,6 +59,16 @@ static const struct sw_thread *find_thread(const struct sw_go *go, const struct 
 			return thread->is_stale ? NULL : thread;
 	}
 	return NULL;
+}
+
+/* The thread that g->m runs on, when that m says that it runs this g. */
+static const struct sw_thread *find_thread(const struct sw_go *go, const struct sw_goroutine *g)
+{
+	uint64_t curg;
+	if (!g->m || !sw_memory_u64(go->memory, g->m + go->layout.m.curg, &curg) ||
+	    curg != g->address)
+		return NULL;
+	return sw_go_thread_of(go, g->m);
 }
 
 static struct sw_error *add_g(struct sw_go *go, sw_addr address)

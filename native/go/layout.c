@@ -173,12 +173,7 @@ static const struct field fields[] = {
 	FIELD("runtime.moduledata", moduledata, bad),
 	FIELD("runtime.moduledata", moduledata, minpc),
 	FIELD("runtime.moduledata", moduledata, maxpc),
-	FIELD("runtime.moduledata", moduledata, typemap),
 	FIELD_NAMED("runtime.moduledata", moduledata, typelinks, "typelinks", FIRST, 26),
-	FIELD_NAMED("runtime.moduledata", moduledata, itablinks, "itablinks", FIRST, 26),
-	FIELD_SINCE("runtime.moduledata", moduledata, typedesclen, 27),
-	FIELD_SINCE("runtime.moduledata", moduledata, itaboffset, 27),
-	FIELD_SINCE("runtime.moduledata", moduledata, itabsize, 27),
 	FIELD("runtime.moduledata", moduledata, textsectmap),
 
 	SIZE("runtime._func", func),

@@ -70,8 +70,7 @@ struct sw_layout {
 		sw_offset pcHeader, funcnametab, cutab, filetab, pctab, pclntable, ftab, text,
 			etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss,
 			types, etypes, rodata, gofunc, gcdatamask, gcbssmask, next, bad,
-			textsectmap, minpc, maxpc, typemap, typelinks, itablinks, typedesclen,
-			itaboffset, itabsize;
+			textsectmap, minpc, maxpc, typelinks;
 	} moduledata;
 	struct {
 		sw_offset size, entryOff, nameOff, args, deferreturn, pcsp, pcfile, pcln, npcdata,

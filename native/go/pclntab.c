@@ -52,6 +52,16 @@ sw_addr sw_go_text_address(const struct sw_go_module *module, uint32_t offset)
 	return module->text + offset;
 }
 
+bool sw_go_func_range(const struct sw_go_module *module, uint64_t index, sw_addr *start,
+		      sw_addr *end)
+{
+	const uint8_t *entry = module->ftab + index * FTAB_ENTRY;
+	uint32_t from = sw_load32(entry), to = sw_load32(entry + FTAB_ENTRY);
+	*start = sw_go_text_address(module, from);
+	*end = *start + (to - from);
+	return to > from;
+}
+
 bool sw_go_text_offset(const struct sw_go_module *module, sw_addr pc, uint32_t *out)
 {
 	uint64_t offset = pc - module->text;

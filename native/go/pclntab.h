@@ -17,6 +17,10 @@ enum { SW_TEXTSECT_SIZE = 24 }; /* bytes of an entry of textsectmap: vaddr, end,
  * them (symtab.go textAddr, textOff; cmd/link's splitTextSections does not do so for Linux on amd64
  * and arm64 up to 1.27). */
 sw_addr sw_go_text_address(const struct sw_go_module *module, uint32_t offset);
+
+/* Where the function of an entry of ftab stands; index + 1 < ftab_count. False when it is empty. */
+bool sw_go_func_range(const struct sw_go_module *module, uint64_t index, sw_addr *start,
+		      sw_addr *end);
 bool sw_go_text_offset(const struct sw_go_module *module, sw_addr pc, uint32_t *out);
 
 /* Value at a pc of the pc-value stream at `offset` into the module's pctab. Offset 0 is the

@@ -1,4 +1,5 @@
 /* Variables of data and bss, by name, and the tiny blocks of the Ps. */
+#include "go/name.h"
 #include "go/root.h"
 #include "go/variable_user.h"
 

@@ -7,17 +7,6 @@
 
 enum { MAX_WORDS = 4096, MAX_P = 1 << 16 };
 
-static const struct sw_thread *find_thread(const struct sw_go *go, sw_addr m)
-{
-	uint64_t tid;
-	if (!sw_memory_u64(go->memory, m + go->layout.m.procid, &tid))
-		return NULL;
-	for (size_t i = 0; i < go->target->threads.count; i++)
-		if ((uint64_t)go->target->threads.items[i].tid == tid)
-			return &go->target->threads.items[i];
-	return NULL;
-}
-
 /* The g that stands for a thread's system stack, as if it were a goroutine. */
 static bool find_g0(const struct sw_go *go, sw_addr p, struct sw_goroutine *out)
 {
@@ -27,8 +16,8 @@ static bool find_g0(const struct sw_go *go, sw_addr p, struct sw_goroutine *out)
 	    !sw_memory_u64(go->memory, out->address + go->layout.g.stack_lo, &out->stack_lo) ||
 	    !sw_memory_u64(go->memory, out->address + go->layout.g.stack_hi, &out->stack_hi))
 		return false;
-	out->thread = find_thread(go, out->m);
-	return out->thread && !out->thread->is_stale;
+	out->thread = sw_go_thread_of(go, out->m);
+	return out->thread != NULL;
 }
 
 /* 1.23 has the first, releases before it the second. */

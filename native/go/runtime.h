@@ -207,6 +207,8 @@ void sw_go_free_kept(struct sw_go *go);
 
 /* ---- goroutine.c ---- */
 struct sw_error *sw_go_read_goroutines(struct sw_go *go);
+/* The thread of an m, NULL when the target has none or its registers are out of date. */
+const struct sw_thread *sw_go_thread_of(const struct sw_go *go, sw_addr m);
 
 /* ---- layout_check.c ---- */
 /* SW_ERR_UNSUPPORTED naming a field where the spans or goroutines contradict a layout that is not

@@ -190,17 +190,8 @@ struct sw_error *sw_go_read_spans(struct sw_go *go)
 
 bool sw_go_span_is_mapped(const struct sw_go *go, const struct sw_go_span *span)
 {
-	sw_addr ends[2] = {span->base, span->base + (span->npages - 1) * PAGE};
-	for (int i = 0; i < 2; i++) {
-		sw_addr arena = sw_go_find_arena(go, ends[i]), address;
-		uint64_t page = (ends[i] >> SW_PAGE_SHIFT) % PAGES_PER_ARENA;
-		if (!arena ||
-		    !sw_memory_u64(go->memory, arena + go->layout.heapArena.spans + 8 * page,
-				   &address) ||
-		    address != span->address)
-			return false;
-	}
-	return true;
+	return sw_go_find_mspan(go, span->base) == span->address &&
+	       sw_go_find_mspan(go, span->base + (span->npages - 1) * PAGE) == span->address;
 }
 
 bool sw_go_span_is_marked(const struct sw_go_span *span, uint32_t index)

@@ -1,17 +1,16 @@
 #include "go/variable_user.h"
 
 #include "code/data_ref.h"
-#include "go/unwind.h"
+#include "go/name.h"
+#include "go/pclntab.h"
 
 enum {
 	MAX_WORDS = 1 << 23, /* of data and bss */
 	MAX_CODE = 1 << 22,  /* bytes of a function */
-	FTAB_ENTRY = 8,
-	GRAIN = 256, /* functions that a worker takes at a time */
+	GRAIN = 256,	     /* functions that a worker takes at a time */
 };
 
-/* What is known of a word, the better the larger: the rank of its user, whether users differ in
- * package, and the user by its place in ftab, the first of a rank first. */
+/* How well a function tells what a variable is for. */
 enum rank { NOBODY, RUNTIME, INITIALIZER, FUNCTION };
 enum { RANK_SHIFT = 30, PLACE_MASK = (1 << RANK_SHIFT) - 1 };
 
@@ -20,8 +19,10 @@ struct sw_variable_users {
 	const struct sw_go_module *module;
 	sw_addr data, bss;
 	uint64_t data_words, words; /* words: of both */
-	uint32_t *best;		    /* [words]: rank << RANK_SHIFT | PLACE_MASK - place; atomic */
-	uint32_t *first, *last;	    /* [words]: places + 1 of users that are not the runtime's */
+	/* [words], atomic: the user that tells most, rank << RANK_SHIFT | PLACE_MASK - its place in
+	 * ftab: of one rank the first is the largest. */
+	uint32_t *best;
+	uint32_t *first, *last; /* [words]: places + 1 of users that are not the runtime's */
 	uint64_t read; /* atomic: bytes of code; functions of a damaged table may overlap */
 };
 
@@ -44,26 +45,6 @@ static bool is_variable(const void *context, sw_addr at)
 
 /* ---- functions ---- */
 
-bool sw_go_is_runtime_name(const char *name)
-{
-	static const char *const prefixes[] = {"runtime.", "internal/runtime/",
-					       "runtime/internal/"};
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
-			return true;
-	return false;
-}
-
-/* "net/http" of "net/http.(*Server).Serve" and of "net/http.do[go.shape.int]". */
-static size_t package_length(const char *name)
-{
-	size_t plain = strcspn(name, "[("), start = plain;
-	while (start && name[start - 1] != '/')
-		start--;
-	const char *dot = memchr(name + start, '.', strlen(name + start));
-	return dot ? (size_t)(dot - name) : 0;
-}
-
 static bool has_suffix(const char *name, const char *suffix)
 {
 	size_t length = strlen(name), of_suffix = strlen(suffix);
@@ -79,10 +60,10 @@ static enum rank rank_of(const char *name)
 
 static const char *name_of(const struct sw_variable_users *users, uint32_t place)
 {
-	const struct sw_go_module *module = users->module;
 	struct sw_go_func function;
-	sw_addr entry = module->text + sw_load32(module->ftab + (uint64_t)place * FTAB_ENTRY);
-	return sw_go_find_func(users->go, entry, &function) ? sw_go_func_name(&function) : "?";
+	sw_addr start, end;
+	sw_go_func_range(users->module, place, &start, &end);
+	return sw_go_find_func(users->go, start, &function) ? sw_go_func_name(&function) : "?";
 }
 
 /* ---- reading the code ---- */
@@ -119,32 +100,35 @@ static void note(struct sw_variable_users *users, uint32_t place,
 }
 
 /* The code of a function; NULL when there is none, or more was read than the text has. */
-static const uint8_t *code_of(struct sw_variable_users *users, uint64_t from, uint64_t to)
+static const uint8_t *code_of(struct sw_variable_users *users, uint64_t place, sw_addr *start,
+			      uint64_t *size)
 {
 	const struct sw_go_module *module = users->module;
-	if (to <= from || to - from > MAX_CODE ||
-	    __atomic_add_fetch(&users->read, to - from, __ATOMIC_RELAXED) >
-		    module->etext - module->text)
+	sw_addr end;
+	if (!sw_go_func_range(module, place, start, &end) || end - *start > MAX_CODE)
 		return NULL;
-	return sw_memory_view(users->go->memory, module->text + from, to - from);
+	*size = end - *start;
+	if (__atomic_add_fetch(&users->read, *size, __ATOMIC_RELAXED) >
+	    module->etext - module->text)
+		return NULL;
+	return sw_memory_view(users->go->memory, *start, *size);
 }
 
 static struct sw_error *read_functions(void *context, unsigned worker, size_t begin, size_t end)
 {
 	struct sw_variable_users *users = context;
-	const struct sw_go_module *module = users->module;
 	struct sw_code_refs references = {0};
 	struct sw_error *error = NULL;
 
 	(void)worker;
 	for (size_t i = begin; !error && i < end; i++) {
-		const uint8_t *entry = module->ftab + i * FTAB_ENTRY;
-		uint64_t from = sw_load32(entry), to = sw_load32(entry + FTAB_ENTRY);
-		const uint8_t *code = code_of(users, from, to);
+		sw_addr start;
+		uint64_t size;
+		const uint8_t *code = code_of(users, i, &start, &size);
 		references.count = 0;
 		if (code)
-			error = sw_code_find_refs(users->go->arch, module->text + from, code,
-						  to - from, is_variable, users, &references);
+			error = sw_code_find_refs(users->go->arch, start, code, size, is_variable,
+						  users, &references);
 		note(users, (uint32_t)i, &references);
 	}
 	sw_code_refs_free(&references);
@@ -196,12 +180,13 @@ bool sw_variable_user(const struct sw_variable_users *users, sw_addr at,
 	if (word >= users->words || !users->best[word])
 		return false;
 	out->function = name_of(users, PLACE_MASK - (users->best[word] & PLACE_MASK));
-	out->package = package_length(out->function);
+	out->package = sw_go_package_length(out->function);
 	if (!users->first[word])
 		return true;
 	const char *first = name_of(users, users->first[word] - 1);
 	const char *last = name_of(users, users->last[word] - 1);
-	if (package_length(first) != out->package || package_length(last) != out->package ||
+	if (sw_go_package_length(first) != out->package ||
+	    sw_go_package_length(last) != out->package ||
 	    memcmp(first, out->function, out->package) != 0 ||
 	    memcmp(last, out->function, out->package) != 0)
 		out->package = 0;

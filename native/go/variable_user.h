@@ -23,7 +23,4 @@ void sw_variable_users_free(struct sw_variable_users *users);
 bool sw_variable_user(const struct sw_variable_users *users, sw_addr at,
 		      struct sw_variable_user *out);
 
-/* Is it a name of the runtime itself? */
-bool sw_go_is_runtime_name(const char *name);
-
 #endif

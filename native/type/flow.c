@@ -1,8 +1,9 @@
 /* All functions, round by round, until nothing new is learnt. */
 #include "type/flow_private.h"
 
+#include "go/pclntab.h"
+
 enum {
-	FTAB_ENTRY = 8,
 	MAX_ROUNDS = 8,
 	FUNC_FLAG_ASM = 4,
 	TICK = 256,
@@ -10,13 +11,6 @@ enum {
 	MAX_INSTANCES = 1 << 16,
 	MAX_OBJECTS = 1 << 20,
 };
-
-bool sw_insn_decode(enum sw_arch arch, const uint8_t *bytes, size_t available, sw_addr pc,
-		    struct sw_insn *out)
-{
-	return arch == SW_ARCH_AMD64 ? sw_insn_decode_amd64(bytes, available, pc, out)
-				     : sw_insn_decode_arm64(bytes, available, pc, out);
-}
 
 /* ---- functions ---- */
 
@@ -99,15 +93,13 @@ static struct sw_error *list_functions(struct sw_flow *flow)
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < flow->go->modules.count; i++) {
 		const struct sw_go_module *module = &flow->go->modules.items[i];
-		uint32_t last = 0; /* none begins within another: all together are no more than the
-				    * text */
+		/* None begins within another: all together are no more than the text. */
+		sw_addr start, end, last = 0;
 		for (uint64_t k = 0; !error && k + 1 < module->ftab_count; k++) {
-			const uint8_t *row = module->ftab + k * FTAB_ENTRY;
-			uint32_t start = sw_load32(row), end = sw_load32(row + FTAB_ENTRY);
-			if (end <= start || start < last)
+			if (!sw_go_func_range(module, k, &start, &end) || start < last)
 				continue;
 			last = end;
-			error = add_function(flow, module->text + start, module->text + end);
+			error = add_function(flow, start, end);
 		}
 	}
 	return error;
@@ -130,31 +122,13 @@ static void set_contexts(struct sw_flow *flow)
 	}
 }
 
-static int compare_addresses(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static void sort_references(struct sw_flow_sources *references)
-{
-	size_t kept = 0;
-	if (references->count > 1)
-		qsort(references->items, references->count, sizeof(*references->items),
-		      compare_addresses);
-	for (size_t i = 0; i < references->count; i++)
-		if (!kept || references->items[kept - 1] != references->items[i])
-			references->items[kept++] = references->items[i];
-	references->count = kept;
-}
-
 /* Types that are parts of others have names too. */
 static struct sw_error *find_types(struct sw_flow *flow)
 {
 	for (size_t i = 0; i < flow->functions.count; i++)
 		if (flow->functions.items[i].rule != SW_RULE_SKIP)
 			sw_flow_find_references(flow, &flow->functions.items[i]);
-	sort_references(&flow->references);
+	sw_sort_unique(flow->references.items, &flow->references.count);
 	for (uint32_t i = 1; i < sw_types_count(flow->types) && i < SW_MAX_TYPES / 2; i++)
 		sw_type_info(flow->types, i);
 	for (size_t i = 0; i < flow->functions.count; i++) {

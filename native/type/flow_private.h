@@ -73,21 +73,24 @@ static inline bool sw_value_is_typed(sw_value value)
 	       kind == SW_VALUE_CHAN || kind == SW_VALUE_SLOT;
 }
 
-/* Keys, none 0, to values, and when they changed last. */
-struct sw_value_map {
-	struct {
-		uint64_t key;
-		sw_value value;
-		uint32_t changed;
-	} * places;
-	size_t count, capacity; /* a power of two */
+/* What is known of a place, and when it changed last. */
+struct sw_known_value {
+	sw_value value;
+	uint32_t changed; /* by flow->clock */
 };
+SW_MAP(struct sw_known_value, sw_value_map);
 
-sw_value sw_value_map_get(const struct sw_value_map *map, uint64_t key); /* NONE: not there */
-uint32_t sw_value_map_changed(const struct sw_value_map *map, uint64_t key);
-struct sw_error *sw_value_map_set(struct sw_value_map *map, uint64_t key, sw_value value,
-				  uint32_t changed);
-void sw_value_map_free(struct sw_value_map *map);
+static inline sw_value sw_value_map_get(const struct sw_value_map *map, uint64_t key)
+{
+	const struct sw_known_value *known = sw_value_map_find(map, key);
+	return known ? known->value : SW_VALUE_NONE;
+}
+
+static inline uint32_t sw_value_map_changed(const struct sw_value_map *map, uint64_t key)
+{
+	const struct sw_known_value *known = sw_value_map_find(map, key);
+	return known ? known->changed : 0;
+}
 
 /* A place that is no variable: an argument or a result of a function, a field of an object, the
  * result of one call. */

@@ -444,7 +444,9 @@ static void capture(struct sw_flow *flow, sw_value address, sw_value value)
 	if (!sw_flow_add_variable(flow, &joined, place, value))
 		joined = sw_value_join(known, value);
 	if (joined != known)
-		sw_flow_fail(flow, sw_value_map_set(&flow->fields, place, joined, ++flow->clock));
+		sw_flow_fail(flow,
+			     sw_value_map_set(&flow->fields, place,
+					      (struct sw_known_value){joined, ++flow->clock}));
 }
 
 static void store_in_closure(struct sw_flow *flow, sw_value address, sw_value value)

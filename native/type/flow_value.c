@@ -3,65 +3,6 @@
 
 enum { MAX_LINKS = 1 << 20, MAX_FIELDS = 1024 };
 
-/* ---- maps from 64-bit keys ---- */
-
-static size_t place_of(const struct sw_value_map *map, uint64_t key)
-{
-	size_t at = (key * 0x9e3779b97f4a7c15 >> 20) & (map->capacity - 1);
-	while (map->places[at].key && map->places[at].key != key)
-		at = (at + 1) & (map->capacity - 1);
-	return at;
-}
-
-sw_value sw_value_map_get(const struct sw_value_map *map, uint64_t key)
-{
-	return map->capacity && key ? map->places[place_of(map, key)].value : 0;
-}
-
-uint32_t sw_value_map_changed(const struct sw_value_map *map, uint64_t key)
-{
-	return map->capacity && key ? map->places[place_of(map, key)].changed : 0;
-}
-
-static struct sw_error *grow_map(struct sw_value_map *map)
-{
-	struct sw_value_map grown = {.capacity = map->capacity ? 2 * map->capacity : 256,
-				     .count = map->count};
-	grown.places = calloc(grown.capacity, sizeof(*grown.places));
-	if (!grown.places)
-		return sw_error_memory();
-	for (size_t i = 0; i < map->capacity; i++)
-		if (map->places[i].key)
-			grown.places[place_of(&grown, map->places[i].key)] = map->places[i];
-	free(map->places);
-	*map = grown;
-	return NULL;
-}
-
-struct sw_error *sw_value_map_set(struct sw_value_map *map, uint64_t key, sw_value value,
-				  uint32_t changed)
-{
-	if (!key)
-		return NULL;
-	if (map->count * 2 >= map->capacity) {
-		struct sw_error *error = grow_map(map);
-		if (error)
-			return error;
-	}
-	size_t at = place_of(map, key);
-	map->count += !map->places[at].key;
-	map->places[at].key = key;
-	map->places[at].value = value;
-	map->places[at].changed = changed;
-	return NULL;
-}
-
-void sw_value_map_free(struct sw_value_map *map)
-{
-	free(map->places);
-	memset(map, 0, sizeof(*map));
-}
-
 void sw_flow_fail(struct sw_flow *flow, struct sw_error *error)
 {
 	if (flow->error)
@@ -430,7 +371,8 @@ static void say_place(struct sw_flow *flow, struct sw_value_map *map, uint64_t p
 	sw_value known = sw_value_map_get(map, place);
 	sw_value met = sw_value_meet(flow, known, value);
 	if (met != known)
-		sw_flow_fail(flow, sw_value_map_set(map, place, met, ++flow->clock));
+		sw_flow_fail(flow, sw_value_map_set(map, place,
+						    (struct sw_known_value){met, ++flow->clock}));
 }
 
 void sw_flow_say_global(struct sw_flow *flow, sw_addr addr, sw_value value)
@@ -499,7 +441,7 @@ void sw_flow_say_objects(struct sw_flow *flow)
 	for (size_t i = 0; i < flow->fields.capacity; i++)
 		if (flow->fields.places[i].key >> 48 == SW_FLOW_PLACE_FIELD)
 			say_field_of_objects(flow, flow->fields.places[i].key,
-					     flow->fields.places[i].value);
+					     flow->fields.places[i].value.value);
 }
 
 void sw_flow_note_source(struct sw_flow *flow, uint64_t place)

@@ -215,7 +215,7 @@ static void spread_all(struct sw_flow *flow)
 		for (size_t k = 0; addr && k < 2 * flow->go->modules.count; k++) {
 			struct section section = section_of(&flow->go->modules.items[k / 2], k % 2);
 			if (addr >= section.start && addr < section.end)
-				spread(flow, &section, addr, flow->spreads.places[i].value);
+				spread(flow, &section, addr, flow->spreads.places[i].value.value);
 		}
 	}
 }

@@ -4,58 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* ---- maps from 64-bit keys ---- */
-
-static size_t place_of(const struct sw_number_map *map, uint64_t key)
-{
-	size_t at = (key * 0x9e3779b97f4a7c15 >> 20) & (map->capacity - 1);
-	while (map->places[at].key && map->places[at].key != key)
-		at = (at + 1) & (map->capacity - 1);
-	return at;
-}
-
-uint32_t sw_number_map_get(const struct sw_number_map *map, uint64_t key)
-{
-	return map->capacity && key ? map->places[place_of(map, key)].number : 0;
-}
-
-static struct sw_error *grow_map(struct sw_number_map *map)
-{
-	struct sw_number_map grown = {.capacity = map->capacity ? 2 * map->capacity : 256,
-				      .count = map->count};
-	grown.places = calloc(grown.capacity, sizeof(*grown.places));
-	if (!grown.places)
-		return sw_error_memory();
-	for (size_t i = 0; i < map->capacity; i++)
-		if (map->places[i].key)
-			grown.places[place_of(&grown, map->places[i].key)] = map->places[i];
-	free(map->places);
-	*map = grown;
-	return NULL;
-}
-
-struct sw_error *sw_number_map_set(struct sw_number_map *map, uint64_t key, uint32_t number)
-{
-	if (!key)
-		return NULL;
-	if (map->count * 2 >= map->capacity) {
-		struct sw_error *error = grow_map(map);
-		if (error)
-			return error;
-	}
-	size_t at = place_of(map, key);
-	map->count += !map->places[at].key;
-	map->places[at].key = key;
-	map->places[at].number = number;
-	return NULL;
-}
-
-void sw_number_map_free(struct sw_number_map *map)
-{
-	free(map->places);
-	memset(map, 0, sizeof(*map));
-}
-
 /* ---- names ---- */
 
 char *sw_type_name(const char *format, ...)
@@ -345,9 +293,7 @@ uint64_t sw_type_pointer_bytes(const struct sw_types *types, const struct sw_typ
 
 /* ---- paths ---- */
 
-static void append(char *out, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void append(char *out, size_t size, const char *format, ...)
+void sw_type_append(char *out, size_t size, const char *format, ...)
 {
 	size_t length = strnlen(out, size);
 	va_list arguments;
@@ -380,14 +326,14 @@ sw_type sw_type_path(const struct sw_types *types, sw_type type, uint64_t offset
 			const struct sw_type_field *field = field_at(types, info, offset);
 			if (!field)
 				return type;
-			append(out, size, "%s%s", is_first ? "" : ".", field->name);
+			sw_type_append(out, size, "%s%s", is_first ? "" : ".", field->name);
 			offset -= field->offset;
 			type = field->type;
 		} else if (info->kind == SW_KIND_ARRAY && info->elem) {
 			uint64_t stride = sw_type_entry(types, info->elem)->info.size;
 			if (!stride || (info->length && offset / stride >= info->length))
 				return type;
-			append(out, size, "[%llu]", (unsigned long long)(offset / stride));
+			sw_type_append(out, size, "[%llu]", (unsigned long long)(offset / stride));
 			offset %= stride;
 			type = info->elem;
 		} else {

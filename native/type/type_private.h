@@ -3,6 +3,7 @@
 #ifndef SW_TYPE_TYPE_PRIVATE_H
 #define SW_TYPE_TYPE_PRIVATE_H
 
+#include "base/map.h"
 #include "type/type.h"
 
 enum {
@@ -13,18 +14,14 @@ enum {
 };
 
 /* Addresses or offsets, none 0, to numbers. */
-struct sw_number_map {
-	struct {
-		uint64_t key;
-		uint32_t number;
-	} * places;
-	size_t count, capacity; /* a power of two */
-};
+SW_MAP(uint32_t, sw_number_map);
 
 /* 0 when the key is not there. */
-uint32_t sw_number_map_get(const struct sw_number_map *map, uint64_t key);
-struct sw_error *sw_number_map_set(struct sw_number_map *map, uint64_t key, uint32_t number);
-void sw_number_map_free(struct sw_number_map *map);
+static inline uint32_t sw_number_map_get(const struct sw_number_map *map, uint64_t key)
+{
+	const uint32_t *number = sw_number_map_find(map, key);
+	return number ? *number : 0;
+}
 
 struct sw_type_entry {
 	struct sw_type_info info;
@@ -63,6 +60,9 @@ sw_type sw_types_add(struct sw_types *types, struct sw_type_info info);
 void sw_types_set_qualified(struct sw_types *types, sw_type type, char *qualified);
 /* asprintf, cut at SW_MAX_TYPE_NAME; NULL without memory. */
 char *sw_type_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Formats behind what stands in out, which has room for size bytes; what is too long is cut. */
+void sw_type_append(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Name of a type for use in another's. */
 const char *sw_type_label(const struct sw_types *types, sw_type type);
 /* Is it a name that the compiler, linker or runtime gives to parts of maps and channels, or a

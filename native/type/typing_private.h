@@ -175,6 +175,8 @@ bool sw_type_agrees(const struct sw_type_plan *plan, const struct sw_place *plac
 struct sw_error *sw_type_walk_end_level(struct sw_type_walk *walk);
 
 /* ---- typing_root.c ---- */
+/* Puts numbers in rising order and drops what is there twice. */
+void sw_sort_unique(uint64_t *items, size_t *count);
 /* Asks the code where there is no debug information. */
 struct sw_error *sw_type_walk_read_code(struct sw_type_walk *walk);
 /* Asks the code what closures of a function are, where it was not read as a whole. */

@@ -8,6 +8,23 @@ enum {
 	FINALIZER_OT = 24, /* bytes of specialfinalizer from fn to ot */
 };
 
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+void sw_sort_unique(uint64_t *items, size_t *count)
+{
+	size_t kept = 0;
+	if (*count > 1)
+		qsort(items, *count, sizeof(*items), compare_numbers);
+	for (size_t i = 0; i < *count; i++)
+		if (!kept || items[kept - 1] != items[i])
+			items[kept++] = items[i];
+	*count = kept;
+}
+
 /* ---- with debug information ---- */
 
 /* The variable's type, planned; 0 when it has none. */
@@ -87,12 +104,6 @@ static struct sw_error *find_by_code(struct sw_type_walk *walk, const struct sw_
 	return sw_type_plans_know(&walk->plans, slot->target);
 }
 
-static int compare_pcs(const void *a, const void *b)
-{
-	sw_addr x = *(const sw_addr *)a, y = *(const sw_addr *)b;
-	return (x > y) - (x < y);
-}
-
 SW_VECTOR(sw_addr, pc_list);
 
 /* Where the frames on the stacks go on. */
@@ -103,13 +114,7 @@ static struct sw_error *list_pcs(const struct sw_type_walk *walk, struct pc_list
 		if (walk->go->roots.items[i].pc)
 			error = pc_list_add(pcs, sw_flow_site(walk->go->roots.items[i].pc,
 							      walk->go->roots.items[i].is_call));
-	if (pcs->count > 1)
-		qsort(pcs->items, pcs->count, sizeof(*pcs->items), compare_pcs);
-	size_t kept = 0;
-	for (size_t i = 0; i < pcs->count; i++)
-		if (!kept || pcs->items[kept - 1] != pcs->items[i])
-			pcs->items[kept++] = pcs->items[i];
-	pcs->count = kept;
+	sw_sort_unique(pcs->items, &pcs->count);
 	return error;
 }
 

@@ -1,8 +1,9 @@
 /* Values as text, and steps of a path in Go's notation. */
 #include "type/value.h"
 
+#include "type/type_private.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -17,19 +18,6 @@ enum {
 	MALLOC_HEADER = 8, /* bytes, of objects of SW_SCAN_LOOKUP spans */
 };
 
-static void append(char *out, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void append(char *out, size_t size, const char *format, ...)
-{
-	size_t length = strnlen(out, size);
-	va_list arguments;
-	if (length >= size)
-		return;
-	va_start(arguments, format);
-	vsnprintf(out + length, size - length, format, arguments);
-	va_end(arguments);
-}
-
 /* ---- values ---- */
 
 struct reader {
@@ -43,7 +31,7 @@ static bool write_value(struct reader *reader, sw_type type, sw_addr addr, unsig
 
 static bool unreadable(struct reader *reader)
 {
-	append(reader->out, reader->size, "?");
+	sw_type_append(reader->out, reader->size, "?");
 	return false;
 }
 
@@ -69,21 +57,21 @@ static unsigned utf8_length(const uint8_t *text, size_t size)
 
 static void write_quoted(struct reader *reader, const uint8_t *text, size_t size, bool is_cut)
 {
-	append(reader->out, reader->size, "\"");
+	sw_type_append(reader->out, reader->size, "\"");
 	for (size_t i = 0; i < size;) {
 		unsigned length = utf8_length(text + i, size - i);
 		if (!length && is_cut && size - i < 4 && text[i] >= 0xc2)
 			break; /* the cut went through it */
 		if (!length || text[i] < ' ' || text[i] == 127)
-			append(reader->out, reader->size, "\\x%02x", text[i]);
+			sw_type_append(reader->out, reader->size, "\\x%02x", text[i]);
 		else if (text[i] == '"' || text[i] == '\\')
-			append(reader->out, reader->size, "\\%c", text[i]);
+			sw_type_append(reader->out, reader->size, "\\%c", text[i]);
 		else
-			append(reader->out, reader->size, "%.*s", (int)length,
-			       (const char *)text + i);
+			sw_type_append(reader->out, reader->size, "%.*s", (int)length,
+				       (const char *)text + i);
 		i += length ? length : 1;
 	}
-	append(reader->out, reader->size, is_cut ? "…\"" : "\"");
+	sw_type_append(reader->out, reader->size, is_cut ? "…\"" : "\"");
 }
 
 static bool write_string(struct reader *reader, sw_addr addr)
@@ -113,7 +101,7 @@ static bool write_number(struct reader *reader, const struct sw_type_info *info,
 	word = sw_load64(bytes);
 	switch (info->kind) {
 	case SW_KIND_BOOL:
-		append(reader->out, reader->size, word & 255 ? "true" : "false");
+		sw_type_append(reader->out, reader->size, word & 255 ? "true" : "false");
 		break;
 	case SW_KIND_INT:
 	case SW_KIND_INT8:
@@ -121,19 +109,20 @@ static bool write_number(struct reader *reader, const struct sw_type_info *info,
 	case SW_KIND_INT32:
 	case SW_KIND_INT64: {
 		unsigned shift = 64 - 8 * (unsigned)info->size;
-		append(reader->out, reader->size, "%" PRId64, (int64_t)(word << shift) >> shift);
+		sw_type_append(reader->out, reader->size, "%" PRId64,
+			       (int64_t)(word << shift) >> shift);
 		break;
 	}
 	case SW_KIND_FLOAT32:
 		memcpy(&single, bytes, sizeof(single));
-		append(reader->out, reader->size, "%g", (double)single);
+		sw_type_append(reader->out, reader->size, "%g", (double)single);
 		break;
 	case SW_KIND_FLOAT64:
 		memcpy(&real, bytes, sizeof(real));
-		append(reader->out, reader->size, "%g", real);
+		sw_type_append(reader->out, reader->size, "%g", real);
 		break;
 	default:
-		append(reader->out, reader->size, "%" PRIu64, word);
+		sw_type_append(reader->out, reader->size, "%" PRIu64, word);
 	}
 	return true;
 }
@@ -144,9 +133,9 @@ static bool write_address(struct reader *reader, sw_addr addr)
 	if (!sw_memory_u64(reader->go->memory, addr, &word))
 		return unreadable(reader);
 	if (word)
-		append(reader->out, reader->size, "0x%" PRIx64, word);
+		sw_type_append(reader->out, reader->size, "0x%" PRIx64, word);
 	else
-		append(reader->out, reader->size, "nil");
+		sw_type_append(reader->out, reader->size, "nil");
 	return true;
 }
 
@@ -154,18 +143,18 @@ static bool write_struct(struct reader *reader, const struct sw_type_info *info,
 			 unsigned depth)
 {
 	bool is_whole = true;
-	append(reader->out, reader->size, "{");
+	sw_type_append(reader->out, reader->size, "{");
 	for (uint32_t i = 0; i < info->field_count && is_whole; i++) {
 		if (i)
-			append(reader->out, reader->size, " ");
+			sw_type_append(reader->out, reader->size, " ");
 		if (i == MAX_FIELDS) {
-			append(reader->out, reader->size, "…");
+			sw_type_append(reader->out, reader->size, "…");
 			break;
 		}
 		is_whole = write_value(reader, info->fields[i].type, addr + info->fields[i].offset,
 				       depth + 1);
 	}
-	append(reader->out, reader->size, "}");
+	sw_type_append(reader->out, reader->size, "}");
 	return is_whole;
 }
 
@@ -174,17 +163,17 @@ static bool write_array(struct reader *reader, const struct sw_type_info *info, 
 {
 	uint64_t stride = sw_type_info(reader->types, info->elem)->size;
 	bool is_whole = true;
-	append(reader->out, reader->size, "[");
+	sw_type_append(reader->out, reader->size, "[");
 	for (uint64_t i = 0; i < info->length && is_whole; i++) {
 		if (i)
-			append(reader->out, reader->size, " ");
+			sw_type_append(reader->out, reader->size, " ");
 		if (i == MAX_FIELDS) {
-			append(reader->out, reader->size, "…");
+			sw_type_append(reader->out, reader->size, "…");
 			break;
 		}
 		is_whole = write_value(reader, info->elem, addr + i * stride, depth + 1);
 	}
-	append(reader->out, reader->size, "]");
+	sw_type_append(reader->out, reader->size, "]");
 	return is_whole;
 }
 
@@ -197,7 +186,7 @@ static bool write_interface(struct reader *reader, const struct sw_type_info *in
 	if (!sw_memory_u64(go->memory, addr, &word) || !sw_memory_u64(go->memory, addr + 8, &data))
 		return unreadable(reader);
 	if (!word) {
-		append(reader->out, reader->size, "nil");
+		sw_type_append(reader->out, reader->size, "nil");
 		return true;
 	}
 	if (!info->is_empty_interface && !sw_memory_u64(go->memory, word + ITAB_TYPE, &word))
@@ -213,7 +202,7 @@ static bool write_value(struct reader *reader, sw_type type, sw_addr addr, unsig
 {
 	const struct sw_type_info *info = sw_type_info(reader->types, type);
 	if (depth > MAX_DEPTH) {
-		append(reader->out, reader->size, "…");
+		sw_type_append(reader->out, reader->size, "…");
 		return true;
 	}
 	switch (info->kind) {
@@ -229,7 +218,7 @@ static bool write_value(struct reader *reader, sw_type type, sw_addr addr, unsig
 		return write_interface(reader, info, addr, depth);
 	case SW_KIND_COMPLEX64:
 	case SW_KIND_COMPLEX128:
-		append(reader->out, reader->size, "%s(…)", info->name);
+		sw_type_append(reader->out, reader->size, "%s(…)", info->name);
 		return true;
 	case SW_KIND_CHAN:
 	case SW_KIND_FUNC:
@@ -343,15 +332,15 @@ static sw_type map_step(struct reader *reader, const struct sw_type_info *group,
 	struct map_place place;
 	if (!find_in_group(reader->types, group, offset, &place))
 		return 0; /* the overflow pointer: a bucket more of the same map */
-	append(reader->out, reader->size, place.is_key ? "[key " : "[");
+	sw_type_append(reader->out, reader->size, place.is_key ? "[key " : "[");
 	sw_value_text(reader->types, reader->go, place.key, addr + place.key_offset, reader->out,
 		      reader->size);
-	append(reader->out, reader->size, "]");
+	sw_type_append(reader->out, reader->size, "]");
 
 	sw_type part = place.is_key ? place.key : place.elem;
 	char path[256] = "";
 	sw_type type = sw_type_path(reader->types, part, place.offset, path, sizeof(path));
-	append(reader->out, reader->size, "%s%s", *path && *path != '[' ? "." : "", path);
+	sw_type_append(reader->out, reader->size, "%s%s", *path && *path != '[' ? "." : "", path);
 	return type;
 }
 
@@ -361,7 +350,7 @@ static sw_type plain_step(struct reader *reader, sw_type type, uint64_t offset)
 {
 	char path[256] = "";
 	type = sw_type_path(reader->types, type, offset, path, sizeof(path));
-	append(reader->out, reader->size, "%s%s", *path && *path != '[' ? "." : "", path);
+	sw_type_append(reader->out, reader->size, "%s%s", *path && *path != '[' ? "." : "", path);
 	return type;
 }
 
@@ -404,13 +393,13 @@ static sw_type step(struct reader *reader, sw_type type, sw_addr start, uint64_t
 			       ? 0
 			       : plain_step(reader, type, offset);
 	case SW_TYPE_CLOSURE:
-		append(reader->out, reader->size, ".captured+%" PRIu64, offset);
+		sw_type_append(reader->out, reader->size, ".captured+%" PRIu64, offset);
 		return 0;
 	default:
 		break;
 	}
 	if (info->role != SW_TYPE_BACKING && index) /* several, though nothing says a slice */
-		append(reader->out, reader->size, "[%" PRIu64 "]", index);
+		sw_type_append(reader->out, reader->size, "[%" PRIu64 "]", index);
 	return plain_step(reader, type, info->role == SW_TYPE_BACKING ? offset : rest);
 }
 
@@ -425,7 +414,7 @@ sw_type sw_value_step(struct sw_types *types, const struct sw_go *go, const stru
 	if (before >= size)
 		return 0;
 	if (!type || offset < start) {
-		append(out, size, "+0x%" PRIx64, offset);
+		sw_type_append(out, size, "+0x%" PRIx64, offset);
 		return 0;
 	}
 	type = step(&reader, type, slot + start, offset - start);
