@@ -34,7 +34,7 @@ static struct sw_error *group_by_package(const struct sw_holders *view, struct p
 		packages->group_of[i] = first ? (uint32_t)json_integer_value(first) : SW_NO_ROOT;
 		packages->titles[i] = strdup(name);
 		failed = !packages->titles[i] ||
-			 (!first && json_object_set_new(known, name, json_integer(i)));
+			 (!first && json_object_set_new_nocheck(known, name, json_integer(i)));
 	}
 	json_decref(known);
 	return failed ? sw_error_memory() : NULL;

@@ -51,6 +51,18 @@ static void module_data_wide(struct subject *subject, const struct areas *areas)
 	module_word(subject, areas, areas->layout.moduledata.ebss, 1ull << 47);
 }
 
+/* No name of a function is UTF-8. */
+static void module_names_wild(struct subject *subject, const struct areas *areas)
+{
+	const struct area *names = area_at(areas, "funcnametab", 0);
+	uint8_t wild[4096];
+
+	memset(wild, 0xff, sizeof(wild));
+	for (uint64_t at = 0; names && at < names->size; at += sizeof(wild))
+		subject_write(subject, names->file, names->offset + at, wild,
+			      names->size - at < sizeof(wild) ? names->size - at : sizeof(wild));
+}
+
 static void module_masks_full(struct subject *subject, const struct areas *areas)
 {
 	const struct area *mask;
@@ -167,6 +179,7 @@ const struct damage_case module_cases[] = {
 	CASE(module_types_everything),
 	CASE(module_data_wide),
 	CASE(module_masks_full),
+	CASE(module_names_wild),
 	CASE(pointers_everywhere),
 	CASE(core_segments_same),
 	CASE(core_segments_endless),
