@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conftest import TWICE_BYTES
+
 SECONDS = 300
-TWICE_BYTES = 4096  # two workers may mark an object at once, and both count it
 # MemStats counts a full chunk of a user arena as gone when the arena is freed; the collector marks
 # it as long as something points to it.
 FREED_CHUNKS = 2
