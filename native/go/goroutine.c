@@ -29,9 +29,15 @@ static bool read_g(const struct sw_go *go, struct sw_goroutine *g)
 		{go->layout.g.startpc, &g->startpc},
 		{go->layout.g.defer, &g->defers},
 		{go->layout.g.panic, &g->panics},
+		{go->layout.g.waiting, &g->waiting},
+		{go->layout.g.labels, &g->labels},
+		{go->layout.g.lockedm, &g->lockedm},
+		{go->layout.g.waitsince, (uint64_t *)&g->waitsince},
+		{go->layout.g.parentGoid, &g->parent_goid},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!sw_memory_u64(go->memory, g->address + words[i].offset, words[i].place))
+		if (words[i].offset != SW_ABSENT &&
+		    !sw_memory_u64(go->memory, g->address + words[i].offset, words[i].place))
 			return false;
 	uint32_t status;
 	if (!sw_memory_u32(go->memory, g->address + go->layout.g.atomicstatus, &status) ||

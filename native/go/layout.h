@@ -26,17 +26,35 @@ struct sw_layout {
 	struct {
 		sw_offset size, stack_lo, stack_hi, panic, defer, m, sched, syscallsp, syscallpc,
 			atomicstatus, goid, waitsince, waitreason, gopc, startpc, waiting, labels,
-			asyncSafePoint, xRegs, parentGoid, lockedm;
+			asyncSafePoint, xRegs, parentGoid, lockedm, param, coroarg, gcAssistBytes;
 	} g;
 	struct {
 		sw_offset sp, pc, ctxt, lr, bp;
 	} gobuf;
 	struct {
-		sw_offset size, g0, gsignal, procid, curg, alllink, p, vdsoSP, vdsoPC, incgo;
+		sw_offset size, g0, gsignal, procid, curg, alllink, p, vdsoSP, vdsoPC, incgo, id,
+			spinning, blocked, locks, mallocing, throwing, ncgocall, ncgo, lockedg,
+			lockedExt, nextp, schedlink, isextra, isExtraInC;
 	} m;
 	struct {
-		sw_offset id, status, mcache, m;
+		sw_offset size, id, status, mcache, m, link, schedtick, syscalltick, runqhead,
+			runqtail, runq, runnext, sudogcache, timers, gcAssistTime, gcMarkWorkerMode,
+			preempt;
 	} p;
+	struct {
+		sw_offset size, goidgen, lastpoll, nmidle, nmidlelocked, mnext, maxmcount, nmsys,
+			nmfreed, ngsys, pidle, npidle, nmspinning, needspinning, runq_head,
+			runq_tail, runqsize, gcwaiting, stopwait, sysmonwait;
+	} schedt;
+	struct {
+		/* Of elem and c the word that always holds the address: since 1.26 the other one is
+		 * cleared while leaked goroutines are looked for (maybeTraceablePtr). */
+		sw_offset size, g, next, prev, elem, acquiretime, releasetime, parent, waitlink,
+			waittail, c, isSelect, success;
+	} sudog;
+	struct {
+		sw_offset size, arg, link, recovered, goexit;
+	} panic;
 	struct {
 		sw_offset tiny, alloc;
 	} mcache;
@@ -92,7 +110,8 @@ struct sw_layout {
 			largeFreeCount, smallFreeCount;
 	} heapStatsDelta;
 	struct {
-		sw_offset elemtype, buf, dataqsiz, qcount, elemsize;
+		sw_offset size, elemtype, buf, dataqsiz, qcount, elemsize, closed, sendx, recvx,
+			recvq_first, recvq_last, sendq_first, sendq_last, timer;
 	} hchan;
 
 	/* Numbers of special kinds (runtime/mheap.go), 0 when the version does not have it. */

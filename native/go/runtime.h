@@ -85,6 +85,11 @@ struct sw_goroutine {
 	sw_addr syscall_pc, syscall_sp; /* 0: not in a system call */
 	sw_addr m;			/* 0: on no thread */
 	sw_addr gopc, startpc;
+	uint64_t parent_goid;	/* the one that made it; 0: unknown (until 1.20) or none */
+	int64_t waitsince;	/* nanotime about when it was seen waiting, 0: not yet */
+	sw_addr waiting;	/* sudogs it is on, linked by waitlink; 0: none */
+	sw_addr labels;		/* runtime/pprof's labelMap; 0: none */
+	sw_addr lockedm;	/* LockOSThread; 0: not locked */
 	sw_addr defers, panics; /* _defer, _panic */
 	const struct sw_thread
 		*thread; /* that runs it, when it is on a thread and registers are known */

@@ -54,8 +54,11 @@ COLUMNS = (
     Column("1.24.6", "1.24.6"),
     Column("1.24.6", "1.24.6", "nospinbitmutex"),
     Column("1.25.0", "1.25.0"),
+    Column("1.25.0", "1.25.0", "greenteagc"),
     Column("1.26.0", "1.26.0"),
+    Column("1.26.0", "1.26.0", "nogreenteagc"),
     Column("1.27.0", "1.27.0"),
+    Column("1.27.0", "1.27.0", "nogreenteagc"),
 )
 
 HEAD = """/* Written by `make layouts` from the debug information of the releases; test_layouts.py

@@ -13,9 +13,9 @@ HARMLESS = {
     20: ("arenas",),
     22: ("arenas",),
     24: ("noswissmap", "nosynchashtriemap"),
-    25: ("greenteagc", "noswissmap"),
-    26: ("nogreenteagc", "goroutineleakprofile", "norandomizedheapbase64"),
-    27: ("nogreenteagc", "arenas"),
+    25: ("noswissmap",),
+    26: ("goroutineleakprofile", "norandomizedheapbase64"),
+    27: ("arenas",),
 }
 MINORS = sorted({numbers(go)[0] for go in GO_VERSIONS})
 OF_MINORS = [column for column in COLUMNS if column.numbers[0] in MINORS]
