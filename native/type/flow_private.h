@@ -1,5 +1,5 @@
-/* Private to flow.c (functions, rounds, lookups), flow_run.c (one function), flow_call.c (what
- * calls do), flow_value.c (values and places). */
+/* Private to flow.c (functions, rounds, lookups), flow_run.c (one function, with flow_run.h),
+ * flow_call.c (what calls do), flow_value.c (values and places). */
 #ifndef SW_TYPE_FLOW_PRIVATE_H
 #define SW_TYPE_FLOW_PRIVATE_H
 
@@ -277,6 +277,9 @@ const uint8_t *sw_flow_arg_registers(enum sw_arch arch);
 /* The effect of a call on the state; false when it does not come back. `next` is where it does. */
 bool sw_flow_call(struct sw_flow *flow, struct sw_flow_state *state, sw_addr target, sw_addr next,
 		  bool is_recording);
+/* The function returns with this state: its results. */
+void sw_flow_return(struct sw_flow *flow, struct sw_flow_function *function,
+		    const struct sw_flow_state *state);
 void sw_flow_lose_vectors(const struct sw_flow *flow, struct sw_flow_state *state);
 struct sw_flow_function *sw_flow_find(struct sw_flow *flow, sw_addr entry);
 struct sw_flow_function *sw_flow_instance(struct sw_flow *flow, struct sw_flow_function *function,
