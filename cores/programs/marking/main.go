@@ -53,7 +53,7 @@ func newItem(i int) *item {
 
 func main() {
 	flag.Parse()
-	runtime.GOMAXPROCS(2)
+	runtime.GOMAXPROCS(3)
 	program = truth.Start("marking")
 	program.Add(truth.Root{Name: "main.heads", Type: "[4]*main.link", Count: lists * length, Make: func() {
 		for i := 0; i < lists*length; i++ {
@@ -77,7 +77,9 @@ func main() {
 	program.AtAbort(func() {
 		go move()
 		go collect()
-		time.Sleep(*wait)
+		// A sleeper would wake when a collection has ended: then there is a P for it.
+		for begin := time.Now(); time.Since(begin) < *wait; {
+		}
 	})
 	program.Hold()
 	os.Exit(0)
