@@ -17,7 +17,7 @@ struct sw_error *sw_dwarf_open(struct sw_image *image, struct sw_dwarf **out)
 	if (!dwarf)
 		return sw_error_memory();
 	dwarf->image = image;
-	struct sw_error *error = sw_dwarf_sections_open(image, &dwarf->sections);
+	struct sw_error *error = sw_dwarf_sections_open(image, SW_DWARF_TYPES, &dwarf->sections);
 	if (!error) {
 		dwarf->handle = dwarf_begin_elf(dwarf->sections.elf, DWARF_C_READ, NULL);
 		if (!dwarf->handle)

@@ -7,6 +7,7 @@
 #define SW_IMAGE_DWARF_H
 
 #include "image/image.h"
+#include "image/registers.h"
 
 struct sw_dwarf;
 
@@ -102,5 +103,42 @@ SW_VECTOR(struct sw_dwarf_local, sw_dwarf_locals);
  * frame when the call returns is there already and counts. Optimized Go code up to 1.26 tells
  * no place of locals whose address is taken, up to 1.27 none of such parameters. */
 struct sw_error *sw_dwarf_locals(struct sw_dwarf *dwarf, sw_addr pc, struct sw_dwarf_locals *out);
+
+/* ---- the variables of one frame ---- */
+
+/* Where a frame stands, as far as it is known. */
+struct sw_dwarf_frame {
+	sw_addr pc; /* run-time */
+	sw_addr cfa;
+	bool is_call; /* pc is a return address: registers are not the frame's any more */
+	const struct sw_memory *memory;
+	const struct sw_registers *registers; /* at pc; NULL: unknown */
+};
+
+/* A variable in scope, and what of it there is: it lies in memory as a whole, or its bytes were
+ * gathered from pieces, in memory and registers, of which some may lack. */
+struct sw_dwarf_variable {
+	const char *name; /* belongs to the dwarf */
+	sw_dwarf_type type;
+	uint64_t size; /* bytes */
+	bool is_parameter, is_result;
+	const char *function; /* that it belongs to, as DWARF names it */
+	unsigned depth;	      /* of inlining: 0 is the function of the frame itself */
+	uint32_t line;	      /* where it is declared, 0 when unknown */
+	sw_addr address;      /* of the whole; 0: look at bytes */
+	uint8_t *bytes;	      /* size bytes, owned; NULL when nothing is known */
+	uint8_t *known;	      /* which of them are: 1 or 0 each, owned */
+};
+SW_VECTOR(struct sw_dwarf_variable, sw_dwarf_variables);
+
+enum { SW_DWARF_MAX_PIECED = 4096 }; /* bytes of a variable that is gathered from pieces */
+
+/* Those of all calls in the frame, also what was optimized away. In the order of DWARF: outer calls
+ * first, parameters first. */
+struct sw_error *sw_dwarf_frame_variables(struct sw_dwarf *dwarf,
+					  const struct sw_dwarf_frame *frame,
+					  struct sw_dwarf_variables *out);
+/* Frees what the variables own, too. */
+void sw_dwarf_variables_clear(struct sw_dwarf_variables *variables);
 
 #endif

@@ -1,5 +1,6 @@
-/* Locals and parameters that lie in a frame at a pc. */
+/* Locals and parameters of the functions at a pc: where each of their pieces is. */
 #include "image/dwarf_private.h"
+#include "image/expression.h"
 
 /* A function of C may be in parts (hot and cold); of Go it never is. */
 enum { MAX_RANGES = 64 };
@@ -88,203 +89,46 @@ static bool find_function(struct sw_dwarf *dwarf, uint64_t pc, Dwarf_Die *out)
 	return false;
 }
 
-/* Whether the function's frame base is the CFA: always so in Go and gcc's amd64 and arm64 code;
- * clang's is a register. */
-static bool frame_base_is_cfa(Dwarf_Die *function, uint64_t pc)
-{
-	Dwarf_Attribute found;
-	Dwarf_Op *ops;
-	size_t count;
+/* ---- what is in scope ---- */
 
-	return sw_die_location(function, DW_AT_frame_base, &found) &&
-	       dwarf_getlocation_addr(&found, pc, &ops, &count, 1) == 1 && count == 1 &&
-	       ops[0].atom == DW_OP_call_frame_cfa;
-}
-
-/* A value on the stack of a location expression. */
-struct value {
-	bool is_cfa; /* CFA + number, else number */
-	int64_t number;
+/* A variable on the way: its location is an attribute of `die`. */
+struct variable {
+	Dwarf_Die *die;
+	const char *name, *function;
+	sw_dwarf_type type;
+	uint64_t size; /* bytes */
+	bool is_parameter;
+	unsigned depth; /* of inlining */
 };
 
-/* The expression of one variable, run up to the next DW_OP_piece. */
-struct machine {
-	bool base_is_cfa;
-	struct value stack[8];
-	size_t depth;
-	bool is_lost; /* it is in no memory that a CFA leads to */
-};
-
-static void push(struct machine *machine, bool is_cfa, int64_t number)
-{
-	if (machine->depth == sizeof(machine->stack) / sizeof(machine->stack[0])) {
-		machine->is_lost = true;
-		return;
-	}
-	machine->stack[machine->depth++] = (struct value){is_cfa, number};
-}
-
-static int64_t add(int64_t left, int64_t right)
-{
-	return (int64_t)((uint64_t)left + (uint64_t)right);
-}
-
-static void run_plus(struct machine *machine)
-{
-	if (machine->depth < 2 || (machine->stack[machine->depth - 1].is_cfa &&
-				   machine->stack[machine->depth - 2].is_cfa)) {
-		machine->is_lost = true;
-		return;
-	}
-	struct value right = machine->stack[--machine->depth];
-	struct value *left = &machine->stack[machine->depth - 1];
-	left->is_cfa |= right.is_cfa;
-	left->number = add(left->number, right.number);
-}
-
-static void run_op(struct machine *machine, const Dwarf_Op *op)
-{
-	switch (op->atom) {
-	case DW_OP_call_frame_cfa:
-		push(machine, true, 0);
-		break;
-	case DW_OP_fbreg:
-		push(machine, true, (int64_t)op->number);
-		machine->is_lost |= !machine->base_is_cfa;
-		break;
-	case DW_OP_const1u:
-	case DW_OP_const1s:
-	case DW_OP_const2u:
-	case DW_OP_const2s:
-	case DW_OP_const4u:
-	case DW_OP_const4s:
-	case DW_OP_const8u:
-	case DW_OP_const8s:
-	case DW_OP_constu:
-	case DW_OP_consts:
-		push(machine, false, (int64_t)op->number);
-		break;
-	case DW_OP_lit0 ... DW_OP_lit31:
-		push(machine, false, op->atom - DW_OP_lit0);
-		break;
-	case DW_OP_plus:
-		run_plus(machine);
-		break;
-	case DW_OP_plus_uconst:
-		push(machine, false, (int64_t)op->number);
-		run_plus(machine);
-		break;
-	case DW_OP_nop:
-		break;
-	default: /* a register, a value, a computed address */
-		machine->is_lost = true;
-	}
-}
+struct walk;
+typedef struct sw_error *visit_variable(struct walk *walk, const struct variable *variable);
 
 /* What the walk over a function carries along. */
 struct walk {
-	struct sw_dwarf_locals *out;
-	uint64_t pc;
-	bool base_is_cfa;
+	struct sw_dwarf *dwarf;
+	uint64_t pc; /* link-time */
+	struct sw_expression expression;
+	visit_variable *visit;
+	void *context;
 };
 
-/* Ends a piece (or the whole variable) of `size` bytes. */
-static struct sw_error *emit(struct walk *walk, struct machine *machine,
-			     struct sw_dwarf_local *local, uint64_t size)
+static struct sw_error *visit(struct walk *walk, Dwarf_Die *die, int tag, const char *function,
+			      unsigned depth)
 {
-	struct value top = {0};
-
-	if (machine->depth && !machine->is_lost)
-		top = machine->stack[machine->depth - 1];
-	machine->depth = 0;
-	machine->is_lost = false;
-	if (!top.is_cfa || !size)
-		return NULL;
-	local->cfa_offset = top.number;
-	local->size = size;
-	return sw_dwarf_locals_add(walk->out, *local);
-}
-
-/* Adds what of a variable of `size` bytes is in memory by this expression. */
-static struct sw_error *run(struct walk *walk, const Dwarf_Op *ops, size_t count, uint64_t size,
-			    struct sw_dwarf_local local)
-{
-	struct machine machine = {.base_is_cfa = walk->base_is_cfa};
-	bool has_pieces = false;
-
-	for (size_t i = 0; i < count; i++) {
-		if (ops[i].atom != DW_OP_piece) {
-			run_op(&machine, &ops[i]);
-			continue;
-		}
-		uint64_t piece = ops[i].number;
-		if (piece > size - local.offset)
-			return NULL;
-		struct sw_error *error = emit(walk, &machine, &local, piece);
-		if (error)
-			return error;
-		local.offset += piece;
-		has_pieces = true;
-	}
-	return has_pieces ? NULL : emit(walk, &machine, &local, size);
-}
-
-/* Adds what is in memory at a pc; *bytes says how much. */
-static struct sw_error *run_at(struct walk *walk, Dwarf_Attribute *location, uint64_t pc,
-			       uint64_t size, const struct sw_dwarf_local *local, uint64_t *bytes)
-{
-	size_t first = walk->out->count, count;
-	struct sw_error *error = NULL;
-	Dwarf_Op *ops;
-
-	*bytes = 0;
-	if (dwarf_getlocation_addr(location, pc, &ops, &count, 1) == 1)
-		error = run(walk, ops, count, size, *local);
-	for (size_t i = first; i < walk->out->count; i++)
-		*bytes += walk->out->items[i].size;
-	return error;
-}
-
-/* Go's lists name the registers that hold a variable up to the end of a call, although none
- * outlives it and the variable was stored to the frame before; only from the return address on
- * they name the frame. So where the byte after pc knows more, it is right: either pc + 1 is that
- * return address, or it is within the same instruction. */
-static struct sw_error *add_pieces(struct walk *walk, Dwarf_Attribute *location, uint64_t size,
-				   const struct sw_dwarf_local *local)
-{
-	uint64_t now, next;
-	size_t first = walk->out->count;
-	struct sw_error *error = run_at(walk, location, walk->pc, size, local, &now);
-	size_t second = walk->out->count;
-
-	if (error || now >= size || !size)
-		return error;
-	error = run_at(walk, location, walk->pc + 1, size, local, &next);
-	if (error || next <= now) {
-		walk->out->count = second;
-		return error;
-	}
-	struct sw_dwarf_local *items = walk->out->items;
-	size_t kept = walk->out->count - second;
-	memmove(items + first, items + second, kept * sizeof(*items));
-	walk->out->count = first + kept;
-	return NULL;
-}
-
-static struct sw_error *add_local(struct walk *walk, Dwarf_Die *die, int tag, const char *function)
-{
-	struct sw_dwarf_local local = {.name = sw_die_name(die),
-				       .is_parameter = tag == DW_TAG_formal_parameter,
-				       .function = function};
-	Dwarf_Attribute location;
+	struct variable variable = {.die = die,
+				    .name = sw_die_name(die),
+				    .function = function,
+				    .is_parameter = tag == DW_TAG_formal_parameter,
+				    .depth = depth};
 	Dwarf_Die type;
-	uint64_t size;
 
-	if (!*local.name || !sw_die_location(die, DW_AT_location, &location) ||
-	    !sw_die_reference(die, DW_AT_type, &type) || !sw_die_size(type, &size))
+	if (!*variable.name || !sw_die_reference(die, DW_AT_type, &type) ||
+	    !sw_die_size(type, &variable.size))
 		return NULL;
-	local.type = dwarf_dieoffset(&type);
-	return add_pieces(walk, &location, size, &local);
+	variable.type = dwarf_dieoffset(&type);
+	/* cppcheck-suppress returnDanglingLifetime ; an error has no pointer to it */
+	return walk->visit(walk, &variable);
 }
 
 /* Whether a block or inlined call covers the pc; a block without any range covers all. */
@@ -296,7 +140,7 @@ static bool covers(Dwarf_Die *die, uint64_t pc)
 }
 
 static struct sw_error *walk_scope(struct walk *walk, Dwarf_Die *scope, const char *function,
-				   int depth)
+				   unsigned inlined, int depth)
 {
 	struct sw_error *error = NULL;
 	Dwarf_Die die;
@@ -308,23 +152,325 @@ static struct sw_error *walk_scope(struct walk *walk, Dwarf_Die *scope, const ch
 		int tag = dwarf_tag(&die);
 
 		if (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter)
-			error = add_local(walk, &die, tag, function);
+			error = visit(walk, &die, tag, function, inlined);
 		else if (tag == DW_TAG_lexical_block && covers(&die, walk->pc))
-			error = walk_scope(walk, &die, function, depth + 1);
+			error = walk_scope(walk, &die, function, inlined, depth + 1);
 		else if (tag == DW_TAG_inlined_subroutine && covers(&die, walk->pc))
-			error = walk_scope(walk, &die, sw_die_name(&die), depth + 1);
+			error = walk_scope(walk, &die, sw_die_name(&die), inlined + 1, depth + 1);
+	}
+	return error;
+}
+
+/* The frame base is the CFA in Go and in gcc's code; clang's is a register. */
+static void find_frame_base(Dwarf_Die *function, struct walk *walk)
+{
+	Dwarf_Attribute found;
+	Dwarf_Op *ops;
+	size_t count;
+
+	if (!sw_die_location(function, DW_AT_frame_base, &found) ||
+	    dwarf_getlocation_addr(&found, walk->pc, &ops, &count, 1) != 1)
+		return;
+	walk->expression.frame_base = ops;
+	walk->expression.frame_base_count = count;
+}
+
+static struct sw_error *walk_function(struct walk *walk)
+{
+	struct sw_error *error = need_codes(walk->dwarf);
+	Dwarf_Die function;
+
+	if (error || !find_function(walk->dwarf, walk->pc, &function))
+		return error;
+	find_frame_base(&function, walk);
+	return walk_scope(walk, &function, sw_die_name(&function), 0, 0);
+}
+
+/* ---- where a variable is ---- */
+
+/* A part of a variable. */
+struct piece {
+	uint64_t offset, size; /* bytes */
+	struct sw_place place;
+};
+SW_VECTOR(struct piece, pieces);
+
+/* The pieces of a location; a variable in one place is one piece. */
+static struct sw_error *split(const struct sw_expression *expression, const Dwarf_Op *ops,
+			      size_t count, uint64_t size, struct pieces *out)
+{
+	struct sw_error *error = NULL;
+	uint64_t offset = 0;
+	size_t used;
+
+	while (count && !error) {
+		struct piece piece = {.offset = offset, .size = size - offset};
+		piece.place = sw_expression_run(expression, ops, count, &used);
+		ops += used;
+		count -= used;
+		if (count) { /* stopped at a DW_OP_piece */
+			if (ops->number > size - offset)
+				break;
+			piece.size = ops->number;
+			ops++;
+			count--;
+		} else if (offset) {
+			break; /* what follows the last piece */
+		}
+		offset += piece.size;
+		if (piece.size && piece.place.kind != SW_PLACE_LOST)
+			error = pieces_add(out, piece);
+	}
+	return error;
+}
+
+/* Appends what the location list tells about a link-time pc; *bytes says of how much. */
+static struct sw_error *pieces_at(const struct walk *walk, Dwarf_Attribute *location, uint64_t pc,
+				  const struct variable *variable, struct pieces *out,
+				  uint64_t *bytes)
+{
+	struct sw_error *error = NULL;
+	size_t first = out->count, count;
+	Dwarf_Op *ops;
+
+	*bytes = 0;
+	if (dwarf_getlocation_addr(location, pc, &ops, &count, 1) == 1)
+		error = split(&walk->expression, ops, count, variable->size, out);
+	/* A call leaves nothing in registers. */
+	for (size_t i = first; i < out->count; i++)
+		if (walk->expression.registers || out->items[i].place.kind != SW_PLACE_REGISTER)
+			*bytes += out->items[i].size;
+	return error;
+}
+
+/* Go's lists name the registers that hold a variable up to the end of a call, although none
+ * outlives it and the variable was stored to the frame before; only from the return address on
+ * they name the frame. So where the byte after pc knows more, it is right: either pc + 1 is that
+ * return address, or it is within the same instruction. */
+static struct sw_error *find_pieces(const struct walk *walk, const struct variable *variable,
+				    bool looks_ahead, struct pieces *out)
+{
+	Dwarf_Attribute location;
+	uint64_t now, next;
+
+	out->count = 0;
+	if (!variable->size || !sw_die_location(variable->die, DW_AT_location, &location))
+		return NULL;
+	struct sw_error *error = pieces_at(walk, &location, walk->pc, variable, out, &now);
+	if (error || !looks_ahead || now >= variable->size)
+		return error;
+	size_t first = out->count;
+	error = pieces_at(walk, &location, walk->pc + 1, variable, out, &next);
+	if (error || next <= now) {
+		out->count = first;
+		return error;
+	}
+	out->count -= first;
+	memmove(out->items, out->items + first, out->count * sizeof(*out->items));
+	return NULL;
+}
+
+/* ---- places in any frame that stands at a pc ---- */
+
+struct local_walk {
+	struct sw_dwarf_locals *out;
+	struct pieces pieces;
+};
+
+static struct sw_error *add_local(struct walk *walk, const struct variable *variable)
+{
+	struct local_walk *locals = walk->context;
+	struct sw_error *error = find_pieces(walk, variable, true, &locals->pieces);
+
+	for (size_t i = 0; !error && i < locals->pieces.count; i++) {
+		const struct piece *piece = &locals->pieces.items[i];
+		struct sw_dwarf_local local = {.name = variable->name,
+					       .type = variable->type,
+					       .cfa_offset = (int64_t)piece->place.number,
+					       .offset = piece->offset,
+					       .size = piece->size,
+					       .is_parameter = variable->is_parameter,
+					       .function = variable->function};
+		if (piece->place.kind == SW_PLACE_CFA)
+			error = sw_dwarf_locals_add(locals->out, local);
 	}
 	return error;
 }
 
 struct sw_error *sw_dwarf_locals(struct sw_dwarf *dwarf, sw_addr pc, struct sw_dwarf_locals *out)
 {
-	struct walk walk = {.out = out, .pc = pc - dwarf->image->bias};
-	struct sw_error *error = need_codes(dwarf);
-	Dwarf_Die function;
+	struct local_walk locals = {.out = out};
+	struct walk walk = {.dwarf = dwarf,
+			    .pc = pc - dwarf->image->bias,
+			    .expression = {.bias = dwarf->image->bias},
+			    .visit = add_local,
+			    .context = &locals};
+	struct sw_error *error = walk_function(&walk);
 
-	if (error || !find_function(dwarf, walk.pc, &function))
-		return error;
-	walk.base_is_cfa = frame_base_is_cfa(&function, walk.pc);
-	return walk_scope(&walk, &function, sw_die_name(&function), 0);
+	pieces_free(&locals.pieces);
+	return error;
+}
+
+/* ---- the variables of one frame ---- */
+
+struct variable_walk {
+	const struct sw_dwarf_frame *frame;
+	struct sw_dwarf_variables *out;
+	struct pieces pieces;
+};
+
+/* A piece smaller than its register is its low end. */
+static bool read_register(const struct sw_registers *registers, uint64_t number, uint8_t *out,
+			  uint64_t size)
+{
+	uint64_t value, at = number - registers->vector_first;
+
+	if (sw_registers_get(registers, number, &value) && size <= sizeof(value)) {
+		memcpy(out, &value, size);
+		return true;
+	}
+	if (!registers->vector || number < registers->vector_first ||
+	    at >= registers->vector_count || size > SW_REGISTERS_VECTOR_BYTES)
+		return false;
+	memcpy(out, registers->vector + at * SW_REGISTERS_VECTOR_BYTES, size);
+	return true;
+}
+
+/* Go's compiler writes x0 where it means the register that is always 0, which has no number of its
+ * own (cmd/internal/obj/arm64/a.out.go ARM64DWARFRegisters, 1.18–1.27), and goes on to do so when
+ * the variable is 0 no more. Parameters begin in registers that have one. */
+static bool is_zero_register(const struct walk *walk, const struct variable *variable,
+			     const struct sw_place *place)
+{
+	return walk->dwarf->image->arch == SW_ARCH_ARM64 && !variable->is_parameter &&
+	       place->kind == SW_PLACE_REGISTER && !place->number;
+}
+
+static bool read_piece(const struct sw_dwarf_frame *frame, const struct piece *piece, uint8_t *out)
+{
+	const struct sw_place *place = &piece->place;
+
+	switch (place->kind) {
+	case SW_PLACE_MEMORY:
+		return sw_memory_read(frame->memory, place->number, out, piece->size);
+	case SW_PLACE_REGISTER:
+		return frame->registers && !frame->is_call &&
+		       read_register(frame->registers, place->number, out, piece->size);
+	case SW_PLACE_VALUE:
+		if (piece->size > sizeof(place->number))
+			return false;
+		memcpy(out, &place->number, piece->size);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where a variable begins that lies in memory as a whole, if only the list says so in parts; 0 when
+ * it does not. */
+static sw_addr whole_address(const struct pieces *pieces, uint64_t size)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->items[i];
+		if (piece->place.kind != SW_PLACE_MEMORY || piece->offset != end ||
+		    piece->place.number != pieces->items[0].place.number + end)
+			return 0;
+		end += piece->size;
+	}
+	return pieces->count && end == size ? pieces->items[0].place.number : 0;
+}
+
+static struct sw_error *gather(const struct walk *walk, const struct variable *variable,
+			       const struct pieces *pieces, struct sw_dwarf_variable *out)
+{
+	const struct variable_walk *variables = walk->context;
+
+	if (!pieces->count || out->size > SW_DWARF_MAX_PIECED)
+		return NULL;
+	out->bytes = calloc(1, out->size);
+	out->known = calloc(1, out->size);
+	if (!out->bytes || !out->known)
+		return sw_error_memory();
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->items[i];
+		if (!is_zero_register(walk, variable, &piece->place) &&
+		    read_piece(variables->frame, piece, out->bytes + piece->offset))
+			memset(out->known + piece->offset, 1, piece->size);
+	}
+	return NULL;
+}
+
+static void clear_variable(struct sw_dwarf_variable *variable)
+{
+	free(variable->bytes);
+	free(variable->known);
+}
+
+static bool is_flagged(Dwarf_Die *die, unsigned attribute)
+{
+	Dwarf_Attribute found;
+	bool is_set = false;
+
+	return dwarf_attr_integrate(die, attribute, &found) && !dwarf_formflag(&found, &is_set) &&
+	       is_set;
+}
+
+static struct sw_error *add_variable(struct walk *walk, const struct variable *variable)
+{
+	struct variable_walk *variables = walk->context;
+	const struct pieces *pieces = &variables->pieces;
+	struct sw_dwarf_variable out = {
+		.name = variable->name,
+		.type = variable->type,
+		.size = variable->size,
+		.is_parameter = variable->is_parameter,
+		.is_result = is_flagged(variable->die, DW_AT_variable_parameter),
+		.function = variable->function,
+		.depth = variable->depth,
+	};
+	uint64_t line;
+	struct sw_error *error =
+		find_pieces(walk, variable, variables->frame->is_call, &variables->pieces);
+
+	if (sw_die_unsigned(variable->die, DW_AT_decl_line, &line) && line <= UINT32_MAX)
+		out.line = (uint32_t)line;
+	out.address = whole_address(pieces, variable->size);
+	if (!error && !out.address)
+		error = gather(walk, variable, pieces, &out);
+	if (!error)
+		error = sw_dwarf_variables_add(variables->out, out);
+	if (error)
+		clear_variable(&out);
+	return error;
+}
+
+struct sw_error *sw_dwarf_frame_variables(struct sw_dwarf *dwarf,
+					  const struct sw_dwarf_frame *frame,
+					  struct sw_dwarf_variables *out)
+{
+	struct variable_walk variables = {.frame = frame, .out = out};
+	struct walk walk = {
+		.dwarf = dwarf,
+		.pc = frame->pc - dwarf->image->bias - (frame->is_call ? 1 : 0),
+		.expression = {.memory = frame->memory,
+			       .registers = frame->is_call ? NULL : frame->registers,
+			       .bias = dwarf->image->bias,
+			       .has_cfa = true,
+			       .cfa = frame->cfa},
+		.visit = add_variable,
+		.context = &variables,
+	};
+	struct sw_error *error = walk_function(&walk);
+
+	pieces_free(&variables.pieces);
+	return error;
+}
+
+void sw_dwarf_variables_clear(struct sw_dwarf_variables *variables)
+{
+	for (size_t i = 0; i < variables->count; i++)
+		clear_variable(&variables->items[i]);
+	sw_dwarf_variables_free(variables);
 }

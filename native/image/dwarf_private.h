@@ -28,8 +28,11 @@ struct sw_dwarf_sections {
 	size_t first_hidden, hidden_count;
 };
 
+/* Types and locals, or source lines and .debug_frame. */
+enum sw_dwarf_purpose { SW_DWARF_TYPES, SW_DWARF_LINES };
+
 /* SW_ERR_NOT_FOUND when the image has no .debug_info. */
-struct sw_error *sw_dwarf_sections_open(const struct sw_image *image,
+struct sw_error *sw_dwarf_sections_open(const struct sw_image *image, enum sw_dwarf_purpose purpose,
 					struct sw_dwarf_sections *sections);
 void sw_dwarf_sections_close(struct sw_dwarf_sections *sections);
 

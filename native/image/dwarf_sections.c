@@ -8,19 +8,23 @@
 
 #include <stdio.h>
 
-static const char *const wanted[] = {
-	"info",
-	"abbrev",
-	"str",
-	"line_str",
-	"str_offsets",
-	"addr",
-	/* for locals: */ "loc",
-	"loclists",
-	"ranges",
-	"rnglists",
+/* The names of sections without ".debug_"; those from first_hidden on stay hidden. */
+struct wanted {
+	const char *names[12];
+	size_t count, first_hidden;
 };
-enum { WANTED = sizeof(wanted) / sizeof(wanted[0]), WANTED_FIRST_HIDDEN = 6, NAME_SIZE = 24 };
+
+static const struct wanted wanted_for[] = {
+	[SW_DWARF_TYPES] = {.names = {"info", "abbrev", "str", "line_str", "str_offsets", "addr",
+				      /* for locals: */ "loc", "loclists", "ranges", "rnglists"},
+			    .count = 10,
+			    .first_hidden = 6},
+	[SW_DWARF_LINES] = {.names = {"info", "abbrev", "str", "line_str", "str_offsets", "addr",
+				      "ranges", "rnglists", "aranges", "line", "frame"},
+			    .count = 11,
+			    .first_hidden = 11},
+};
+enum { WANTED = 12, NAME_SIZE = 24 };
 
 static uint64_t align8(uint64_t offset)
 {
@@ -62,23 +66,25 @@ static bool find(struct sw_bytes file, const char *prefix, const char *name, cha
 }
 
 /* False when there is no .debug_info. gcc and Go before 1.19 can compress into .zdebug_. */
-static bool plan_make(struct sw_bytes file, struct plan *plan)
+static bool plan_make(struct sw_bytes file, const struct wanted *wanted, struct plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->size = sizeof(Elf64_Ehdr);
 	plan->names_size = 1;
-	for (size_t i = 0; i < WANTED; i++) {
+	for (size_t i = 0; i < wanted->count; i++) {
 		Elf64_Shdr section;
 		char name[NAME_SIZE];
 
-		if (i == WANTED_FIRST_HIDDEN)
+		if (i == wanted->first_hidden)
 			plan->first_hidden = plan->count;
-		if (find(file, ".debug_", wanted[i], name, &section) ||
-		    find(file, ".zdebug_", wanted[i], name, &section))
+		if (find(file, ".debug_", wanted->names[i], name, &section) ||
+		    find(file, ".zdebug_", wanted->names[i], name, &section))
 			plan_add(plan, &section, name);
 		else if (i == 0)
 			return false;
 	}
+	if (wanted->first_hidden == wanted->count)
+		plan->first_hidden = plan->count;
 	return true;
 }
 
@@ -122,7 +128,7 @@ static struct sw_error *plan_copy(struct sw_bytes from, Elf64_Ehdr file, struct 
 	return NULL;
 }
 
-struct sw_error *sw_dwarf_sections_open(const struct sw_image *image,
+struct sw_error *sw_dwarf_sections_open(const struct sw_image *image, enum sw_dwarf_purpose purpose,
 					struct sw_dwarf_sections *sections)
 {
 	struct sw_bytes file = {image->bytes, image->size};
@@ -130,7 +136,7 @@ struct sw_error *sw_dwarf_sections_open(const struct sw_image *image,
 	struct plan plan;
 
 	memset(sections, 0, sizeof(*sections));
-	if (!sw_elf_header(file, &header) || !plan_make(file, &plan))
+	if (!sw_elf_header(file, &header) || !plan_make(file, &wanted_for[purpose], &plan))
 		return sw_error_hint(
 			sw_error_format(SW_ERR_NOT_FOUND, "%s: no debug information", image->path),
 			"build it without -ldflags=-w or -s and do not strip it");

@@ -26,7 +26,8 @@ struct sw_error *sw_report_create(const char *command, struct sw_report **out)
 	report->complete = true;
 	report->document = create_document(command);
 	report->columns = json_object();
-	if (!report->document || !report->columns) {
+	report->listings = json_object();
+	if (!report->document || !report->columns || !report->listings) {
 		sw_report_free(report);
 		return sw_error_memory();
 	}
@@ -40,6 +41,7 @@ void sw_report_free(struct sw_report *report)
 		return;
 	json_decref(report->document);
 	json_decref(report->columns);
+	json_decref(report->listings);
 	free(report);
 }
 
@@ -158,6 +160,11 @@ void sw_report_row(struct sw_report *report, const char *table, json_t *row)
 		json_decref(row);
 		lose_value(report);
 	}
+}
+
+void sw_report_listing(struct sw_report *report, const char *table, const char *text)
+{
+	set(report, report->listings, table, sw_json_string(text));
 }
 
 void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows)

@@ -19,7 +19,8 @@ struct sw_report {
 	json_t *document;    /* the JSON report of docs/commands.md, keys in order */
 	enum sw_grade worst; /* of its findings */
 	bool complete;
-	json_t *columns; /* private: what sw_report_table() was told, by table */
+	json_t *columns;  /* private: what sw_report_table() was told, by table */
+	json_t *listings; /* private: sw_report_listing(), by table */
 };
 
 /* An empty report of a command. */
@@ -44,10 +45,17 @@ void sw_report_summary(struct sw_report *report, const char *key, json_t *value)
 
 /* Adds a table (rows in the order they are added). `columns` names the keys that the text view
  * shows, in order, separated by spaces ("type objects bytes accumulation.type path"); a key with
- * an array or object in some row is shown as indented lines below each row. NULL shows all scalar
- * keys of the first row as columns and the rest below. A table without rows is shown as "none". */
+ * an array or object in some row is shown as indented lines below each row, with "key#8" of an
+ * array only the first 8 items and how many there are more; an object with "function", "file" and
+ * "line" as a place in the source, one whose key ends in "labels" as key=value. NULL shows all
+ * scalar keys of the first row as columns and the rest below. A table without rows is shown as
+ * "none". */
 void sw_report_table(struct sw_report *report, const char *name, const char *columns);
 void sw_report_row(struct sw_report *report, const char *table, json_t *row);
+/* What the text view shows in place of a table's rows, or of the summary (table "summary"): lines
+ * with their ends, those that are too long for the terminal go on below their own indent. "" shows
+ * nothing of it. */
+void sw_report_listing(struct sw_report *report, const char *table, const char *text);
 /* How many rows --limit left out of a table. */
 void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows);
 

@@ -20,15 +20,22 @@ struct column {
 	size_t width;
 };
 
+/* A key shown below each row: of an array so many items, 0 for all. */
+struct detail {
+	char *key;
+	size_t most;
+};
+
 SW_VECTOR(struct column, columns);
+SW_VECTOR(struct detail, details);
 SW_VECTOR(char *, strings);
 
 struct table {
 	struct columns columns;
-	struct strings details; /* keys shown below each row */
-	bool is_chosen;		/* the columns were named: what was not is not shown */
-	struct strings cells;	/* row by row */
-	struct strings lines;	/* of libsmartcols: header, then a line a row; borrowed */
+	struct details details;
+	bool is_chosen;	      /* the columns were named: what was not is not shown */
+	struct strings cells; /* row by row */
+	struct strings lines; /* of libsmartcols: header, then a line a row; borrowed */
 	char *printed;
 };
 
@@ -46,7 +53,9 @@ static void free_table(struct table *table)
 		free(table->columns.items[i].header);
 	}
 	columns_free(&table->columns);
-	free_strings(&table->details);
+	for (size_t i = 0; i < table->details.count; i++)
+		free(table->details.items[i].key);
+	details_free(&table->details);
 	free_strings(&table->cells);
 	strings_free(&table->lines);
 	free(table->printed);
@@ -77,6 +86,17 @@ static struct sw_error *add_column(struct table *table, const char *key)
 	return NULL;
 }
 
+/* The key becomes the table's. */
+static struct sw_error *add_detail(struct table *table, char *key, size_t most)
+{
+	struct detail detail = {.key = key, .most = most};
+	struct sw_error *error = details_add(&table->details, detail);
+
+	if (error)
+		free(key);
+	return error;
+}
+
 static bool is_nested(const json_t *value)
 {
 	return json_is_array(value) || json_is_object(value);
@@ -97,15 +117,17 @@ static struct sw_error *choose_named(struct table *table, const json_t *rows, co
 
 	table->is_chosen = true;
 	while (!error && *(names += strspn(names, " "))) {
-		size_t size = strcspn(names, " ");
-		char *key = strndup(names, size);
+		size_t size = strcspn(names, " "), length = strcspn(names, " #");
+		char *key = strndup(names, length);
 		if (!key)
 			return sw_error_memory();
-		if (is_nested_anywhere(rows, key))
-			error = add_string(&table->details, strdup(key));
-		else
+		if (is_nested_anywhere(rows, key)) {
+			size_t most = length < size ? strtoul(names + length + 1, NULL, 10) : 0;
+			error = add_detail(table, key, most);
+		} else {
 			error = add_column(table, key);
-		free(key);
+			free(key);
+		}
 		names += size;
 	}
 	return error;
@@ -277,23 +299,29 @@ static bool is_column(const struct table *table, const char *key)
 	return false;
 }
 
+static bool is_empty_object(const json_t *value)
+{
+	return json_is_object(value) && !json_object_size(value);
+}
+
 static void print_details(FILE *out, const struct table *table, const json_t *row, unsigned width)
 {
 	const char *key;
 	json_t *value;
 
 	for (size_t i = 0; i < table->details.count; i++) {
-		key = table->details.items[i];
+		key = table->details.items[i].key;
 		value = sw_text_lookup(row, key);
-		if (value && !json_is_null(value))
-			sw_text_detail(out, key, value, width, DETAIL_INDENT);
+		if (value && !json_is_null(value) && !is_empty_object(value))
+			sw_text_detail(out, key, value, table->details.items[i].most, width,
+				       DETAIL_INDENT);
 	}
 	if (table->is_chosen)
 		return;
 	json_object_foreach((json_t *)row, key, value)
 	{
 		if (!is_column(table, key) && !json_is_null(value))
-			sw_text_detail(out, key, value, width, DETAIL_INDENT);
+			sw_text_detail(out, key, value, 0, width, DETAIL_INDENT);
 	}
 }
 

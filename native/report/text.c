@@ -10,6 +10,12 @@ static const json_t *part(const struct sw_report *report, const char *key)
 	return json_object_get(report->document, key);
 }
 
+/* What stands for a table or the summary; NULL: they themselves. */
+static const char *listing_of(const struct sw_report *report, const char *name)
+{
+	return json_string_value(json_object_get(report->listings, name));
+}
+
 /* A blank line between sections, none at the top. */
 static void begin_section(FILE *out, bool *is_begun)
 {
@@ -44,26 +50,71 @@ static void put_sentences(FILE *out, const struct sw_report *report, unsigned wi
 	}
 }
 
+/* Each line with its own indent, where what does not fit goes on two columns further. */
+static void put_listing(FILE *out, const char *text, unsigned width)
+{
+	while (*text) {
+		size_t size = strcspn(text, "\n"), indent = strspn(text, " ");
+		char *line = indent < size ? sw_text_clean(text + indent, size - indent) : NULL;
+
+		fprintf(out, "%*s", line ? (int)indent : 0, "");
+		if (line && (!width || indent + sw_text_width(line) <= width))
+			fprintf(out, "%s\n", line);
+		else
+			sw_text_wrap(out, line ? line : "", width, indent, indent + 2);
+		free(line);
+		text += size + (text[size] == '\n');
+	}
+}
+
 /* ---- details and summary ---- */
 
 /* Each item of an array on its own line, the first beside the label. */
-static void put_items(FILE *out, const char *key, const json_t *items, unsigned width,
+static void put_items(FILE *out, const char *key, const json_t *items, size_t most, unsigned width,
 		      size_t column)
 {
 	size_t index;
 	json_t *item;
+	char count[32];
 
 	json_array_foreach(items, index, item)
 	{
-		char *text = sw_text_value(key, item);
 		if (index)
 			fprintf(out, "%*s", (int)column, "");
+		if (most && index == most) {
+			fprintf(out, "… %s more\n",
+				sw_text_count(json_array_size(items) - most, count));
+			return;
+		}
+		char *text = sw_text_value(key, item);
 		sw_text_wrap(out, text ? text : "?", width, column, column + 2);
 		free(text);
 	}
 }
 
-void sw_text_detail(FILE *out, const char *key, const json_t *value, unsigned width, size_t indent)
+/* The items of an array in one line. */
+static void put_joined(FILE *out, const char *key, const json_t *value, size_t most, unsigned width,
+		       size_t column)
+{
+	size_t size = json_array_size(value);
+	json_t *few = json_array();
+	char count[32], *text, *line = NULL;
+
+	for (size_t i = 0; i < size && (!most || i < most); i++)
+		json_array_append(few, json_array_get(value, i));
+	text = sw_text_value(key, few);
+	if (most && size > most &&
+	    asprintf(&line, "%s … %s more", text ? text : "?", sw_text_count(size - most, count)) <
+		    0)
+		line = NULL;
+	sw_text_wrap(out, line ? line : text ? text : "?", width, column, column);
+	json_decref(few);
+	free(line);
+	free(text);
+}
+
+void sw_text_detail(FILE *out, const char *key, const json_t *value, size_t most, unsigned width,
+		    size_t indent)
 {
 	char *label = sw_text_label(key);
 	const char *name = label ? label : key;
@@ -72,9 +123,11 @@ void sw_text_detail(FILE *out, const char *key, const json_t *value, unsigned wi
 
 	fprintf(out, "%*s%s: ", (int)indent, "", name);
 	if (first && !json_is_number(first)) {
-		put_items(out, key, value, width, column);
+		put_items(out, key, value, most, width, column);
 	} else if (json_is_array(value) && !first) {
 		fputs("none\n", out);
+	} else if (first) {
+		put_joined(out, key, value, most, width, column);
 	} else {
 		char *text = sw_text_value(key, value);
 		sw_text_wrap(out, text ? text : "?", width, column, column);
@@ -132,10 +185,15 @@ static void put_summary(FILE *out, const struct sw_report *report, unsigned widt
 {
 	struct summary summary = {.width = width};
 	const json_t *figures = part(report, "summary");
+	const char *listing = listing_of(report, "summary");
 
-	if (!json_object_size(figures))
+	if (listing ? !*listing : !json_object_size(figures))
 		return;
 	begin_section(out, is_begun);
+	if (listing) {
+		put_listing(out, listing, width);
+		return;
+	}
 	put_figures(&summary, figures, "", 0);
 	summary.out = out;
 	put_figures(&summary, figures, "", 0);
@@ -169,10 +227,13 @@ static struct sw_error *put_rows(FILE *out, const struct sw_report *report, cons
 	char *label = sw_text_label(name);
 	const json_t *omitted = json_object_get(part(report, "omitted"), name);
 	const char *columns = json_string_value(json_object_get(report->columns, name));
+	const char *listing = listing_of(report, name);
 	struct sw_error *error = NULL;
 	char count[32];
 
-	if (json_array_size(rows)) {
+	if (listing) {
+		put_listing(out, listing, width);
+	} else if (json_array_size(rows)) {
 		fprintf(out, "%s:\n", label ? label : name);
 		error = sw_text_table(out, rows, columns, width);
 	} else {
@@ -194,8 +255,11 @@ static struct sw_error *put_tables(FILE *out, const struct sw_report *report, un
 
 	json_object_foreach((json_t *)part(report, "tables"), name, rows)
 	{
+		const char *listing = listing_of(report, name);
 		if (error)
 			break;
+		if (listing && !*listing)
+			continue;
 		begin_section(out, is_begun);
 		error = put_rows(out, report, name, rows, width);
 	}

@@ -45,8 +45,9 @@ char *sw_text_value(const char *key, const json_t *value);
 json_t *sw_text_lookup(const json_t *row, const char *key);
 
 /* Below a row or in the summary: "label: value" with arrays one item a line where they are
- * strings or objects, else joined. */
-void sw_text_detail(FILE *out, const char *key, const json_t *value, unsigned width, size_t indent);
+ * strings or objects, else joined; of arrays `most` items (0: all) and how many there are more. */
+void sw_text_detail(FILE *out, const char *key, const json_t *value, size_t most, unsigned width,
+		    size_t indent);
 
 /* Rows as a table with headers, details below each row; columns as sw_report_table() has them. */
 struct sw_error *sw_text_table(FILE *out, const json_t *rows, const char *columns, unsigned width);

@@ -238,6 +238,53 @@ static void format_number(enum unit unit, const json_t *value, char *out, size_t
 
 static void put_value(FILE *out, const char *key, const json_t *value, unsigned depth);
 
+static void put_text(FILE *out, const json_t *value);
+
+/* A place in the source: "main.(*Pool).run (pool.go:42)", with the goroutine of a go statement. */
+static void put_place(FILE *out, const json_t *place)
+{
+	const char *file = json_string_value(json_object_get(place, "file"));
+	const char *slash = file ? strrchr(file, '/') : NULL;
+	const json_t *line = json_object_get(place, "line");
+	const json_t *goid = json_object_get(place, "goroutine");
+
+	put_text(out, json_object_get(place, "function"));
+	if (file && *file) {
+		json_t *name = json_string(slash ? slash + 1 : file);
+		fputs(" (", out);
+		put_text(out, name);
+		if (json_integer_value(line) > 0)
+			fprintf(out, ":%lld", (long long)json_integer_value(line));
+		fputs(json_is_true(json_object_get(place, "inlined")) ? ", inlined)" : ")", out);
+		json_decref(name);
+	}
+	if (json_is_integer(goid))
+		fprintf(out, " in goroutine %lld", (long long)json_integer_value(goid));
+}
+
+/* Of the program's own naming: "tenant=acme, request=42". */
+static void put_labels(FILE *out, const json_t *labels)
+{
+	const char *key;
+	json_t *value;
+	bool is_first = true;
+
+	json_object_foreach((json_t *)labels, key, value)
+	{
+		char *clean = sw_text_clean(key, strlen(key));
+		fprintf(out, "%s%s=", is_first ? "" : ", ", clean ? clean : "?");
+		put_text(out, value);
+		free(clean);
+		is_first = false;
+	}
+}
+
+static bool is_place(const json_t *object)
+{
+	return json_is_string(json_object_get(object, "function")) &&
+	       json_is_string(json_object_get(object, "file")) && json_object_get(object, "line");
+}
+
 static void put_members(FILE *out, const json_t *object, unsigned depth)
 {
 	const char *key;
@@ -279,7 +326,12 @@ static void put_value(FILE *out, const char *key, const json_t *value, unsigned 
 	} else if (json_is_boolean(value)) {
 		fputs(json_is_true(value) ? "yes" : "no", out);
 	} else if (json_is_object(value)) {
-		put_members(out, value, depth);
+		if (ends_in(key, "labels"))
+			put_labels(out, value);
+		else if (is_place(value))
+			put_place(out, value);
+		else
+			put_members(out, value, depth);
 	} else if (json_is_array(value)) {
 		json_array_foreach(value, index, item)
 		{

@@ -48,6 +48,13 @@ static struct sw_error *check_file(const struct sw_core *core, const struct stat
 	return NULL;
 }
 
+void sw_target_forget_pages(const struct sw_target *target)
+{
+	const struct sw_core *core = target->kind == SW_TARGET_CORE ? target->opened : NULL;
+	if (core && core->mapped)
+		madvise(core->mapped, core->mapped_size, MADV_DONTNEED);
+}
+
 static struct sw_error *map_file(struct sw_core *core)
 {
 	int fd = -1;

@@ -84,6 +84,11 @@ struct sw_error *sw_target_open_process(int pid, struct sw_work *work, struct sw
 struct sw_error *sw_target_open_debugged(int pid, const struct sw_threads *threads,
 					 struct sw_work *work, struct sw_target **out);
 
+/* Gives the pages of a mapped core that were read back to the kernel; they come again from the file
+ * when they are read again. For walks over much of a core, which would else count as memory of
+ * ours. Nothing for other targets; safe while others read. */
+void sw_target_forget_pages(const struct sw_target *target);
+
 void sw_target_close(struct sw_target *target);
 
 #endif

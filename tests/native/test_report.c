@@ -88,6 +88,40 @@ static struct sw_report *make_leak_roots(void)
 	return report;
 }
 
+/* Places, labels, and arrays of which a few items are shown. */
+static void test_places(void **state)
+{
+	struct sw_report *report = make("goroutines");
+
+	(void)state;
+	sw_report_table(report, "clusters", "count frames#2 created_by goids#3 labels");
+	sw_report_row(report, "clusters",
+		      json_pack("{s:i, s:[{s:s, s:s, s:i, s:b}, {s:s, s:s, s:i}, {s:s, s:s, s:i}],"
+				" s:{s:s, s:s, s:i, s:i}, s:[i, i, i, i], s:{s:s, s:s}}",
+				"count", 4, "frames", "function", "main.get", "file", "/a/get.go",
+				"line", 7, "inlined", 1, "function", "main.run", "file", "run.go",
+				"line", 0, "function", "main.main", "file", "", "line", 9,
+				"created_by", "function", "main.main", "file", "m/main.go", "line",
+				12, "goroutine", 1, "goids", 1, 20, 3000, 4, "labels", "size_bytes",
+				"10", "tenant", "acme"));
+	sw_report_row(report, "clusters",
+		      json_pack("{s:i, s:[], s:n, s:[i], s:{}}", "count", 1, "frames", "created_by",
+				"goids", 5, "labels"));
+	check_text(report, 0,
+		   "clusters:\n"
+		   "COUNT\n"
+		   "    4\n"
+		   "    frames: main.get (get.go:7, inlined)\n"
+		   "            main.run (run.go)\n"
+		   "            … 1 more\n"
+		   "    created by: main.main (main.go:12) in goroutine 1\n"
+		   "    goids: 1, 20, 3000 … 1 more\n"
+		   "    labels: size_bytes=10, tenant=acme\n"
+		   "    1\n"
+		   "    frames: none\n"
+		   "    goids: 5\n");
+}
+
 static void test_text_uncut(void **state)
 {
 	(void)state;
@@ -480,6 +514,7 @@ static void test_shorten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_text_uncut),
 		cmocka_unit_test(test_text_of_a_terminal),
 		cmocka_unit_test(test_wrapping),
