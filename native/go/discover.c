@@ -1,6 +1,8 @@
 /* From an open target to a runtime that can be walked. */
 #include "go/runtime.h"
 #include "go/unwind.h"
+#include "go/wait.h"
+#include "go/wait_reason.h"
 
 static struct sw_error *read_phase(struct sw_go *go)
 {
@@ -39,9 +41,17 @@ static void warn_of_dwarf(struct sw_go *go)
 static struct sw_error *discover(struct sw_go *go)
 {
 	static struct sw_error *(*const steps[])(struct sw_go *) = {
-		sw_go_read_version,    open_dwarf,	   read_layout, sw_go_find_first_module,
-		sw_go_read_modules,    sw_go_find_globals, read_phase,	sw_go_read_spans,
-		sw_go_read_goroutines, sw_go_check_layout,
+		sw_go_read_version,
+		open_dwarf,
+		read_layout,
+		sw_go_find_first_module,
+		sw_go_read_modules,
+		sw_go_find_globals,
+		read_phase,
+		sw_go_read_spans,
+		sw_go_read_goroutines,
+		sw_go_check_layout,
+		sw_go_read_wait_reasons,
 	};
 	struct sw_error *error = NULL;
 
@@ -84,6 +94,9 @@ void sw_go_close(struct sw_go *go)
 	for (size_t i = 0; i < go->roots.count; i++)
 		free(go->roots.items[i].name);
 	sw_go_roots_free(&go->roots);
+	if (go->waits)
+		sw_go_waits_free(go->waits);
+	free(go->waits);
 	sw_goroutines_free(&go->goroutines);
 	sw_go_spans_free(&go->spans);
 	sw_go_modules_free(&go->modules);

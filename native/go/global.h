@@ -50,7 +50,8 @@ struct sw_global {
 /* ---- global_fit.c ---- */
 
 sw_global_misfit sw_misfit_mheap, sw_misfit_allgs, sw_misfit_allp, sw_misfit_gcphase,
-	sw_misfit_allfin, sw_misfit_cleanups, sw_misfit_controller, sw_misfit_memstats;
+	sw_misfit_allfin, sw_misfit_cleanups, sw_misfit_controller, sw_misfit_memstats,
+	sw_misfit_sched, sw_misfit_allm; /* the last two need the goroutines */
 
 /* ---- global_search.c ---- */
 

@@ -15,6 +15,9 @@ enum {
 	STATUS_SCAN = 0x1000, /* _Gscan */
 	P_DEAD = 4,	      /* _Pdead, the last one */
 
+	MAX_THREADS = 1 << 24, /* threads ever started */
+	MAX_MS = 1 << 20,      /* on allm */
+
 	FINALIZER_BLOCK = 4096, /* bytes: runtime/mfinal.go _FinBlockSize, a finalizer is 40 */
 	FINALIZER = 40,
 	CLEANUP_BLOCK = 512, /* runtime/mcleanup.go cleanupBlockSize */
@@ -126,6 +129,127 @@ const char *sw_misfit_allp(const struct sw_go *go, sw_addr at)
 		if (status != P_DEAD &&
 		    !sw_memory_view(go->memory, word_at(go, p + go->layout.p.mcache), 8))
 			return "mcache";
+	}
+	return NULL;
+}
+
+/* ---- sched, allm: runtime/proc.go ---- */
+
+static bool is_m(const struct sw_go *go, sw_addr m)
+{
+	uint64_t g0, own;
+	return sw_memory_u64(go->memory, m + go->layout.m.g0, &g0) &&
+	       sw_memory_u64(go->memory, g0 + go->layout.g.m, &own) && own == m;
+}
+
+static bool is_p(const struct sw_go *go, sw_addr p)
+{
+	struct slice all;
+	uint32_t id;
+	return read_slice(go, go->globals.allp, &all) &&
+	       sw_memory_u32(go->memory, p + go->layout.p.id, &id) && id < all.length &&
+	       word_at(go, all.data + 8 * (uint64_t)id) == p;
+}
+
+static int32_t number_at(const struct sw_go *go, sw_addr at)
+{
+	uint32_t number;
+	return sw_memory_u32(go->memory, at, &number) ? (int32_t)number : -1;
+}
+
+static bool is_count(const struct sw_go *go, sw_addr at, uint64_t most)
+{
+	int32_t count = number_at(go, at);
+	return count >= 0 && (uint64_t)count <= most;
+}
+
+static bool is_flag(const struct sw_go *go, sw_addr at)
+{
+	uint8_t flag;
+	return sw_memory_u8(go->memory, at, &flag) && flag <= 1;
+}
+
+static uint64_t last_goid(const struct sw_go *go)
+{
+	uint64_t last = 0;
+	for (size_t i = 0; i < go->goroutines.count; i++)
+		if (go->goroutines.items[i].goid > last)
+			last = go->goroutines.items[i].goid;
+	return last;
+}
+
+const char *sw_misfit_sched(const struct sw_go *go, sw_addr at)
+{
+	const __typeof__(go->layout.schedt) *fields = &go->layout.schedt;
+	uint64_t created = word_at(go, at + fields->goidgen),
+		 ps = word_at(go, go->globals.allp + 8);
+	uint64_t started = word_at(go, at + fields->mnext);
+	uint64_t freed = word_at(go, at + fields->nmfreed);
+	sw_addr m = word_at(go, at + fields->midle), p = word_at(go, at + fields->pidle);
+	sw_addr g = word_at(go, at + fields->runq_head);
+
+	if (!created || created < last_goid(go) || created >> 56)
+		return "goidgen";
+	if (!started || started > MAX_THREADS || freed >= started)
+		return "mnext";
+	if (number_at(go, at + fields->maxmcount) <= 0)
+		return "maxmcount";
+	if (!is_count(go, at + fields->nmidle, started - freed) || (m && !is_m(go, m)))
+		return "midle";
+	if (!is_count(go, at + fields->npidle, ps) || (p && !is_p(go, p)))
+		return "pidle";
+	if (!is_count(go, at + fields->runqsize, MAX_ITEMS) || (g && misfit_of_g(go, g, true)))
+		return "runq";
+	if (!is_flag(go, at + fields->gcwaiting) || !is_flag(go, at + fields->sysmonwait))
+		return "gcwaiting";
+	return NULL;
+}
+
+static bool is_on_allm(const struct sw_go *go, sw_addr first, sw_addr wanted)
+{
+	sw_addr m = first;
+	for (unsigned steps = 0; m && m != wanted && steps < MAX_MS; steps++)
+		m = word_at(go, m + go->layout.m.alllink);
+	return m == wanted;
+}
+
+/* An M is on the list before it has its g0. The first one, m0, never leaves it. */
+static const char *misfit_of_ms(const struct sw_go *go, sw_addr first)
+{
+	struct sw_chain chain = {0};
+	uint64_t id = UINT64_MAX;
+
+	for (sw_addr m = first; m; m = word_at(go, m + go->layout.m.alllink)) {
+		if (m % 8 || sw_chain_is_ring(&chain, m) || chain.steps > MAX_MS ||
+		    !sw_memory_view(go->memory, m + go->layout.m.alllink, 8))
+			return "alllink";
+		if (!is_m(go, m) && (m != first || word_at(go, m + go->layout.m.g0)))
+			return "g0";
+		id = word_at(go, m + go->layout.m.id);
+	}
+	return id ? "id" : NULL;
+}
+
+/* All that Ps and goroutines know are on it. */
+const char *sw_misfit_allm(const struct sw_go *go, sw_addr at)
+{
+	struct slice ps;
+	sw_addr first, m;
+	const char *why = at % 8 || !sw_memory_u64(go->memory, at, &first) || !first
+				  ? "address"
+				  : misfit_of_ms(go, first);
+
+	if (why || !read_slice(go, go->globals.allp, &ps))
+		return why;
+	for (uint64_t i = 0; i < sample_count(&ps); i++)
+		if ((m = word_at(go, sample(go, &ps, i) + go->layout.p.m)) &&
+		    !is_on_allm(go, first, m))
+			return "a P's m";
+	for (size_t i = 0, seen = 0; i < go->goroutines.count && seen < SAMPLES; i++) {
+		m = go->goroutines.items[i].m;
+		seen += m != 0;
+		if (m && !is_on_allm(go, first, m))
+			return "a goroutine's m";
 	}
 	return NULL;
 }

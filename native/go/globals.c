@@ -135,6 +135,39 @@ static const struct sw_global globals[] = {
 
 enum { COUNT = sizeof(globals) / sizeof(*globals) };
 
+/* What only the scheduler's state is read from; the goroutines are known by then. */
+static const struct sw_global scheduler_globals[] = {
+	{
+		PLACE(sched),
+		.since = 18,
+		.misfit = sw_misfit_sched,
+		.clues =
+			{
+				{"newproc1", FIELD(schedt.goidgen)},
+				{"schedtrace", FIELD(schedt.nmidle)},
+				{"checkdead", FIELD(schedt.nmsys)},
+				{"sysmon", FIELD(schedt.lastpoll)},
+				{"sysmon", FIELD(schedt.sysmonwait)},
+				{"gcstopm", FIELD(schedt.stopwait)},
+				{"schedinit", FIELD(schedt.maxmcount)},
+				{"handoffp", FIELD(schedt.npidle)},
+			},
+	},
+	{
+		PLACE(allm),
+		.since = 18,
+		.misfit = sw_misfit_allm,
+		.clues =
+			{
+				{"schedtrace", WHOLE},
+				{"mcommoninit", WHOLE},
+				{"mexit", WHOLE},
+			},
+	},
+};
+
+enum { SCHEDULER_COUNT = sizeof(scheduler_globals) / sizeof(*scheduler_globals) };
+
 static sw_addr *place_of(struct sw_go *go, const struct sw_global *global)
 {
 	return (sw_addr *)((char *)&go->globals + global->place);
@@ -162,26 +195,66 @@ static struct sw_error *check(struct sw_go *go, const struct sw_global *global)
 		"was the program built by an unmodified Go release?");
 }
 
+/* One list of variables and the functions that its clues name, read when first needed. */
+struct search {
+	const struct sw_global *globals;
+	size_t count;
+	struct sw_global_functions functions;
+	bool is_read;
+};
+
+static struct sw_error *find(struct sw_go *go, struct search *search,
+			     const struct sw_global *global)
+{
+	struct sw_error *error = NULL;
+
+	if (go->minor < global->since)
+		return NULL;
+	if (find_by_symbol(go, global))
+		return check(go, global);
+	if (!search->is_read)
+		error = sw_global_read_functions(go, search->globals, search->count,
+						 &search->functions);
+	search->is_read = true;
+	return error ? error
+		     : sw_global_search(go, global, &search->functions, place_of(go, global));
+}
+
 struct sw_error *sw_go_find_globals(struct sw_go *go)
 {
-	struct sw_global_functions functions = {0};
+	struct search search = {.globals = globals, .count = COUNT};
 	struct sw_error *error = NULL;
-	bool is_read = false;
 
-	for (size_t i = 0; !error && i < COUNT; i++) {
-		const struct sw_global *global = &globals[i];
-		if (go->minor < global->since)
-			continue;
-		if (find_by_symbol(go, global)) {
-			error = check(go, global);
-			continue;
-		}
-		if (!is_read)
-			error = sw_global_read_functions(go, globals, COUNT, &functions);
-		is_read = true;
-		if (!error)
-			error = sw_global_search(go, global, &functions, place_of(go, global));
+	for (size_t i = 0; !error && i < COUNT; i++)
+		error = find(go, &search, &globals[i]);
+	sw_global_free_functions(&search.functions);
+	return error;
+}
+
+/* What was not found is missing from a report, and is no error. */
+static struct sw_error *forgive(struct sw_go *go, const struct sw_global *global,
+				struct sw_error *error, struct sw_warnings *warnings)
+{
+	char code[16];
+	if (!error || error->code != SW_ERR_UNSUPPORTED)
+		return error;
+	*place_of(go, global) = 0;
+	snprintf(code, sizeof(code), "no_%s", global->name);
+	sw_warn(warnings, true, code, error->hint, "%s", error->message);
+	sw_error_free(error);
+	return NULL;
+}
+
+struct sw_error *sw_go_find_scheduler(struct sw_go *go, struct sw_warnings *warnings)
+{
+	struct search search = {.globals = scheduler_globals, .count = SCHEDULER_COUNT};
+	struct sw_error *error = NULL;
+
+	for (size_t i = 0; !error && i < SCHEDULER_COUNT; i++) {
+		const struct sw_global *global = &scheduler_globals[i];
+		if (!*place_of(go, global))
+			error = forgive(go, global, find(go, &search, global), warnings);
 	}
-	sw_global_free_functions(&functions);
+	sw_global_free_functions(&search.functions);
 	return error;
 }

@@ -1,7 +1,11 @@
 /* runtime.allgs. */
 #include "go/runtime.h"
 
-enum { MAX_GOROUTINES = 1 << 26, SCAN_BIT = 0x1000 };
+enum {
+	MAX_GOROUTINES = 1 << 26,
+	SCAN_BIT = 0x1000,
+	FORGET_AFTER = 1 << 16, /* goroutines after which the pages read are given back */
+};
 
 static bool read_gobuf(const struct sw_go *go, struct sw_goroutine *g)
 {
@@ -114,6 +118,8 @@ struct sw_error *sw_go_read_goroutines(struct sw_go *go)
 		error = add_g(go, address);
 		if (!error && i % 4096 == 0)
 			error = sw_work_tick(go->work, "goroutines", i, count);
+		if (i % FORGET_AFTER == FORGET_AFTER - 1)
+			sw_target_forget_pages(go->target);
 	}
 	return error;
 }

@@ -93,6 +93,7 @@ static const struct field fields[] = {
 	FIELD("runtime.g", g, param),
 	FIELD_SINCE("runtime.g", g, coroarg, 22),
 	FIELD("runtime.g", g, gcAssistBytes),
+	FIELD("runtime.g", g, schedlink),
 
 	FIELD("runtime.gobuf", gobuf, sp),
 	FIELD("runtime.gobuf", gobuf, pc),
@@ -124,6 +125,11 @@ static const struct field fields[] = {
 	FIELD("runtime.m", m, schedlink),
 	FIELD_SINCE("runtime.m", m, isextra, 20),
 	FIELD_SINCE("runtime.m", m, isExtraInC, 21),
+	FIELD("runtime.m", m, mstartfn),
+	FIELD("runtime.m", m, oldp),
+	FIELD("runtime.m", m, syscalltick),
+	FIELD_NAMED("runtime.m", m, idle_next, "schedlink", FIRST, 25),
+	FIELD_NAMED("runtime.m", m, idle_next, "idleNode.next", 26, LAST),
 
 	SIZE("runtime.p", p),
 	FIELD("runtime.p", p, id),
@@ -143,6 +149,10 @@ static const struct field fields[] = {
 	FIELD("runtime.p", p, gcAssistTime),
 	FIELD("runtime.p", p, gcMarkWorkerMode),
 	FIELD("runtime.p", p, preempt),
+	FIELD("runtime.p", p, goidcache),
+	FIELD("runtime.p", p, goidcacheend),
+	FIELD_SINCE("runtime.p", p, goroutinesCreated, 26),
+	FIELD_NAMED("runtime.p", p, schedwhen, "sysmontick.schedwhen", FIRST, LAST),
 
 	SIZE("runtime.schedt", schedt),
 	FIELD("runtime.schedt", schedt, goidgen),
@@ -165,6 +175,9 @@ static const struct field fields[] = {
 	FIELD("runtime.schedt", schedt, gcwaiting),
 	FIELD("runtime.schedt", schedt, stopwait),
 	FIELD("runtime.schedt", schedt, sysmonwait),
+	FIELD_NAMED("runtime.schedt", schedt, midle, "midle", FIRST, 25),
+	FIELD_NAMED("runtime.schedt", schedt, midle, "midle.obj", 26, LAST),
+	FIELD_SINCE("runtime.schedt", schedt, goroutinesCreated, 26),
 
 	SIZE("runtime.sudog", sudog),
 	FIELD("runtime.sudog", sudog, g),
@@ -181,6 +194,10 @@ static const struct field fields[] = {
 	FIELD_NAMED("runtime.sudog", sudog, c, "c.maybeTraceablePtr.vu", 26, LAST),
 	FIELD("runtime.sudog", sudog, isSelect),
 	FIELD("runtime.sudog", sudog, success),
+
+	FIELD_NAMED("runtime.timer", timer, state, "status", FIRST, 22),
+	FIELD_NAMED("runtime.timer", timer, state, "state", 23, LAST),
+	FIELD("runtime.timer", timer, period),
 
 	SIZE("runtime._panic", panic),
 	FIELD("runtime._panic", panic, arg),
@@ -351,6 +368,14 @@ static void func_ids(struct sw_layout *layout, unsigned minor)
 	layout->func_id.morestack = (uint8_t)(12 + corostart);
 	layout->func_id.sigpanic = (uint8_t)(18 + corostart + cleanups);
 	layout->func_id.systemstack = (uint8_t)(19 + corostart + cleanups);
+	layout->func_id.corostart = corostart ? 5 : UINT8_MAX;
+	layout->func_id.gopanic = (uint8_t)(9 + corostart);
+	layout->func_id.panicwrap = (uint8_t)(14 + corostart);
+	layout->func_id.runFinalizers =
+		(uint8_t)(16 + corostart + cleanups); /* runfinq until 1.24 */
+	layout->func_id.runtime_main = (uint8_t)(17 + corostart - cleanups);
+	layout->func_id.runCleanups = cleanups ? 19 : UINT8_MAX;
+	layout->func_id.wrapper = (uint8_t)(21 + corostart + cleanups);
 }
 
 /* ---- filling ---- */

@@ -26,7 +26,8 @@ struct sw_layout {
 	struct {
 		sw_offset size, stack_lo, stack_hi, panic, defer, m, sched, syscallsp, syscallpc,
 			atomicstatus, goid, waitsince, waitreason, gopc, startpc, waiting, labels,
-			asyncSafePoint, xRegs, parentGoid, lockedm, param, coroarg, gcAssistBytes;
+			asyncSafePoint, xRegs, parentGoid, lockedm, param, coroarg, gcAssistBytes,
+			schedlink;
 	} g;
 	struct {
 		sw_offset sp, pc, ctxt, lr, bp;
@@ -34,17 +35,20 @@ struct sw_layout {
 	struct {
 		sw_offset size, g0, gsignal, procid, curg, alllink, p, vdsoSP, vdsoPC, incgo, id,
 			spinning, blocked, locks, mallocing, throwing, ncgocall, ncgo, lockedg,
-			lockedExt, nextp, schedlink, isextra, isExtraInC;
+			lockedExt, nextp, schedlink, isextra, isExtraInC, mstartfn, oldp,
+			syscalltick;
+		sw_offset idle_next; /* links sched.midle: schedlink, idleNode.next since 1.26 */
 	} m;
 	struct {
 		sw_offset size, id, status, mcache, m, link, schedtick, syscalltick, runqhead,
 			runqtail, runq, runnext, sudogcache, timers, gcAssistTime, gcMarkWorkerMode,
-			preempt;
+			preempt, goidcache, goidcacheend, goroutinesCreated, schedwhen;
 	} p;
 	struct {
 		sw_offset size, goidgen, lastpoll, nmidle, nmidlelocked, mnext, maxmcount, nmsys,
 			nmfreed, ngsys, pidle, npidle, nmspinning, needspinning, runq_head,
-			runq_tail, runqsize, gcwaiting, stopwait, sysmonwait;
+			runq_tail, runqsize, gcwaiting, stopwait, sysmonwait, midle,
+			goroutinesCreated;
 	} schedt;
 	struct {
 		/* Of elem and c the word that always holds the address: since 1.26 the other one is
@@ -52,6 +56,10 @@ struct sw_layout {
 		sw_offset size, g, next, prev, elem, acquiretime, releasetime, parent, waitlink,
 			waittail, c, isSelect, success;
 	} sudog;
+	struct {
+		sw_offset state; /* until 1.22 status, a uint32 */
+		sw_offset period;
+	} timer;
 	struct {
 		sw_offset size, arg, link, recovered, goexit;
 	} panic;
@@ -122,7 +130,9 @@ struct sw_layout {
 	/* Numbers of funcIDs (internal/abi/symtab.go). */
 	struct {
 		uint8_t asyncPreempt, cgocallback, debugCallV2, sigpanic, goexit, systemstack,
-			mcall, morestack;
+			mcall, morestack, gopanic, panicwrap, runtime_main, corostart,
+			runFinalizers, runCleanups,
+			wrapper; /* 0xff: this release has no such one */
 	} func_id;
 };
 

@@ -134,12 +134,15 @@ static const char *string_at(const uint8_t *table, uint64_t size, uint32_t offse
 	return (const char *)(table + offset);
 }
 
+const char *sw_go_name_at(const struct sw_go_module *module, uint32_t offset)
+{
+	const char *name = string_at(module->funcnametab, module->funcnametab_size, offset);
+	return name && *name ? name : "?";
+}
+
 const char *sw_go_func_name(const struct sw_go_func *func)
 {
-	const struct sw_go_module *module = func->module;
-	const char *name = string_at(module->funcnametab, module->funcnametab_size,
-				     field32(func, FUNC_NAME_OFF));
-	return name && *name ? name : "?";
+	return sw_go_name_at(func->module, field32(func, FUNC_NAME_OFF));
 }
 
 /* ---- pc-value streams ---- */

@@ -6,8 +6,13 @@
 #include "go/unwind.h"
 
 /* internal/abi/symtab.go; the same numbers in 1.18–1.27. */
-enum { SW_PCDATA_STACK_MAP_INDEX = 1 };
-enum { SW_FUNCDATA_ARGS = 0, SW_FUNCDATA_LOCALS = 1, SW_FUNCDATA_STACK_OBJECTS = 2 };
+enum { SW_PCDATA_STACK_MAP_INDEX = 1, SW_PCDATA_INL_TREE_INDEX = 2 };
+enum {
+	SW_FUNCDATA_ARGS = 0,
+	SW_FUNCDATA_LOCALS = 1,
+	SW_FUNCDATA_STACK_OBJECTS = 2,
+	SW_FUNCDATA_INL_TREE = 3,
+};
 enum { SW_FUNC_TOP_FRAME = 1, SW_FUNC_SP_WRITE = 2, SW_FUNC_ASM = 4 };
 #define SW_FUNC_ARGS_UNKNOWN INT32_MIN
 enum { SW_TEXTSECT_SIZE = 24 }; /* bytes of an entry of textsectmap: vaddr, end, baseaddr */
@@ -33,6 +38,9 @@ bool sw_go_pc_value(const struct sw_go *go, const struct sw_go_func *func, uint3
  * pushes. False for a function without frame information. */
 bool sw_go_func_sp_delta(const struct sw_go *go, const struct sw_go_func *func, sw_addr pc,
 			 int32_t *out);
+
+/* A name at an offset of the module's table of function names; "?" when it is damaged. */
+const char *sw_go_name_at(const struct sw_go_module *module, uint32_t offset);
 
 /* Value of a PCDATA table at a pc; -1 when the function does not have the table. */
 bool sw_go_func_pcdata(const struct sw_go *go, const struct sw_go_func *func, uint32_t table,

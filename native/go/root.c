@@ -24,5 +24,9 @@ struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap)
 		error = sw_heap_mark(heap, go->work);
 	if (!error)
 		error = sw_roots_add_specials(&collector);
+	if (!error)
+		error = sw_roots_add_waits(&collector);
+	if (!error)
+		error = sw_roots_add_timers(&collector);
 	return error;
 }

@@ -1,6 +1,7 @@
 /* Private to the files that collect roots: root.c (all, in their order), root_collector.c (how one
  * is added), root_global.c (variables, tiny blocks), root_stack.c (goroutines), root_timer.c
- * (timers that run), special.c (finalizers, cleanups, weak pointers and their queues). */
+ * (timers), special.c (finalizers, cleanups, weak pointers and their queues), root_wait.c
+ * (what the runtime holds on a goroutine's behalf). */
 #ifndef SW_GO_ROOT_H
 #define SW_GO_ROOT_H
 
@@ -36,5 +37,13 @@ struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector);
  * object itself is not reachable (its own references say so otherwise), and only its function is
  * added for a reachable one. Together that marks what the runtime would. */
 struct sw_error *sw_roots_add_specials(struct sw_root_collector *collector);
+
+/* Needs all marks, and changes none: what a goroutine's g and its sudogs refer to becomes words of
+ * that goroutine, and they themselves become opaque (heap->opaque). A collector finds all that
+ * through allgs, as if the runtime wanted it; it goes with the goroutine. */
+struct sw_error *sw_roots_add_waits(struct sw_root_collector *collector);
+/* The same for the timers of all Ps: their arrays become opaque, and a timer that was stopped is
+ * held by who made it alone. */
+struct sw_error *sw_roots_add_timers(struct sw_root_collector *collector);
 
 #endif

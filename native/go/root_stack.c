@@ -2,7 +2,7 @@
  * by function and variable where the debug information tells. */
 #include "go/root.h"
 
-#include "go/unwind.h"
+#include "go/wait.h"
 
 #include <inttypes.h>
 
@@ -183,6 +183,9 @@ static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_gor
 		error = add_words(stacks, &stack, true, group);
 	if (!error)
 		error = add_words(stacks, &stack, false, group);
+	if (!error)
+		error = sw_go_waits_add(collector->go->waits, collector->go, collector->heap,
+					goroutine, &stack, group);
 	sw_go_stack_free(&stack);
 	return error;
 }
@@ -194,13 +197,17 @@ struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector)
 	struct sw_error *error = NULL;
 
 	stacks.cache = calloc(PC_CACHE, sizeof(*stacks.cache));
-	if (!stacks.cache)
+	go->waits = calloc(1, sizeof(*go->waits));
+	if (!stacks.cache || !go->waits) {
+		free(stacks.cache);
 		return sw_error_memory();
+	}
 	for (size_t i = 0; !error && i < go->goroutines.count; i++) {
 		error = add_goroutine(&stacks, &go->goroutines.items[i]);
 		if (!error && i % 64 == 0)
 			error = sw_work_tick(go->work, "stacks", i, go->goroutines.count);
 	}
+	sw_go_waits_finish(go->waits);
 	for (size_t i = 0; i < PC_CACHE; i++)
 		sw_dwarf_locals_free(&stacks.cache[i].locals);
 	free(stacks.cache);

@@ -1,11 +1,21 @@
-/* Timers that run at this very moment (runtime/time.go). A thread that looks for work takes a timer
- * out of its P's heap and calls its function on the system stack, which no collector looks at: a
- * real one would wait for the thread to be done, and to have handed on what the timer is for, as to
- * a goroutine of its own. */
+/* Timers (runtime/time.go).
+ *
+ * Those that run at this very moment: a thread that looks for work takes a timer out of its P's
+ * heap and calls its function on the system stack, which no collector looks at: a real one would
+ * wait for the thread to be done, and to have handed on what the timer is for, as to a goroutine of
+ * its own.
+ *
+ * Those of a P's heap, but for the stopped ones that the P has not thrown out yet. */
 #include "go/root.h"
 #include "go/unwind.h"
 
-enum { MAX_WORDS = 4096, MAX_P = 1 << 16 };
+enum {
+	MAX_WORDS = 4096,
+	MAX_P = 1 << 16,
+	FIRST_WITH_ZOMBIES = 23, /* whose entries are {timer, when}, and whose states are bits */
+	TIMER_ZOMBIE = 4,
+	TIMER_DELETED = 3, /* 1.18–1.22 */
+};
 
 /* The g that stands for a thread's system stack, as if it were a goroutine. */
 static bool find_g0(const struct sw_go *go, sw_addr p, struct sw_goroutine *out)
@@ -98,5 +108,99 @@ struct sw_error *sw_roots_add_running_timers(struct sw_root_collector *collector
 		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p && find_g0(go, p, &g0) &&
 		    find_part(go, &g0, &from, &to))
 			error = add_part(collector, from, to);
+	return error;
+}
+
+/* ---- those of the heaps ---- */
+
+/* Stopped, and to be thrown out: it does nothing unless somebody who has it starts it again. */
+static bool is_stopped(const struct sw_go *go, sw_addr timer)
+{
+	sw_addr at = timer + go->layout.timer.state;
+	uint32_t status;
+	uint8_t bits;
+
+	if (go->minor >= FIRST_WITH_ZOMBIES)
+		return sw_memory_u8(go->memory, at, &bits) && (bits & TIMER_ZOMBIE);
+	return sw_memory_u32(go->memory, at, &status) && status == TIMER_DELETED;
+}
+
+static uint64_t entry_size(const struct sw_go *go)
+{
+	return go->minor >= FIRST_WITH_ZOMBIES ? 16 : 8;
+}
+
+static struct sw_error *add_heap(struct sw_root_collector *collector, uint32_t root, sw_addr array,
+				 uint64_t count)
+{
+	const struct sw_go *go = collector->go;
+	uint64_t entry = entry_size(go);
+	struct sw_error *error = NULL;
+	sw_addr timer;
+
+	for (uint64_t i = 0; !error && i < count; i++)
+		if (sw_memory_u64(go->memory, array + i * entry, &timer) && timer &&
+		    !is_stopped(go, timer))
+			error = sw_roots_add_word(collector, root, array + i * entry, timer);
+	return error;
+}
+
+/* A slice that is longer than its array is damaged. */
+static bool has_room(const struct sw_root_collector *collector, sw_slot slot, sw_addr array,
+		     uint64_t count)
+{
+	const struct sw_heap *heap = collector->heap;
+	uint64_t size = sw_heap_slot_span(heap, slot)->elemsize;
+	uint64_t room = sw_heap_slot_address(heap, slot) + size - array;
+
+	if (count <= room / entry_size(collector->go))
+		return true;
+	sw_warn(collector->go->warnings, true, "damaged_timers", NULL,
+		"the timers of a P cannot be told apart: those that were stopped count too");
+	return false;
+}
+
+/* The array of a P's timers becomes opaque: its entries are words of a root. */
+static struct sw_error *add_timers_of(struct sw_root_collector *collector, sw_addr p)
+{
+	const struct sw_go *go = collector->go;
+	struct sw_heap *heap = collector->heap;
+	sw_addr array;
+	uint64_t count;
+	uint32_t root;
+
+	if (!sw_memory_u64(go->memory, p + go->layout.p.timers, &array) ||
+	    !sw_memory_u64(go->memory, p + go->layout.p.timers + 8, &count) || !count)
+		return NULL;
+	sw_slot slot = sw_heap_slot(heap, array);
+	if (slot == SW_NO_SLOT || !sw_heap_is_marked(heap, slot) ||
+	    sw_heap_is_opaque(heap, slot) || !has_room(collector, slot, array, count))
+		return NULL;
+	struct sw_error *error =
+		sw_roots_group(collector, &collector->runtime, SW_GO_ROOT_RUNTIME, "Go runtime");
+	if (!error)
+		error = sw_roots_add_root(collector,
+					  (struct sw_go_root){.kind = SW_GO_ROOT_QUEUE,
+							      .name = strdup("timers"),
+							      .address = array},
+					  collector->runtime, &root);
+	if (!error)
+		error = add_heap(collector, root, array, count);
+	return error ? error : sw_heap_hide(heap, go->work, slot);
+}
+
+struct sw_error *sw_roots_add_timers(struct sw_root_collector *collector)
+{
+	const struct sw_go *go = collector->go;
+	struct sw_error *error = NULL;
+	sw_addr list, p;
+	uint64_t count;
+
+	if (!sw_memory_u64(go->memory, go->globals.allp, &list) ||
+	    !sw_memory_u64(go->memory, go->globals.allp + 8, &count) || count > MAX_P)
+		return NULL;
+	for (uint64_t i = 0; !error && i < count; i++)
+		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p)
+			error = add_timers_of(collector, p);
 	return error;
 }

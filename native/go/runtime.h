@@ -114,6 +114,7 @@ struct sw_go_root {
 	char *name;	      /* "main.sessions", "goroutine 42", "main.serve: req"; owned */
 	const char *used_by;  /* a function that uses a variable without a name, else NULL */
 	sw_addr address;      /* of the variable, the goroutine, the special; 0 */
+	sw_addr object;	      /* FINALIZER, CLEANUP: whose end it waits for; 0 when that has come */
 	uint64_t size;	      /* bytes of the variable, 0 when unknown */
 	sw_dwarf_type type;   /* of the variable, 0 when unknown */
 	uint64_t type_offset; /* bytes of the variable before `address` (a piece of a local) */
@@ -127,6 +128,7 @@ SW_VECTOR(struct sw_go_root, sw_go_roots);
 struct sw_go_globals {
 	sw_addr firstmoduledata, mheap_, allgs, allp, gcController, memstats, gcphase, allfin;
 	sw_addr gcCleanups; /* 1.25 */
+	sw_addr sched, allm; /* sw_go_find_scheduler(); 0: not looked for, or not found */
 };
 
 struct sw_go {
@@ -151,7 +153,10 @@ struct sw_go {
 	struct sw_go_spans spans; /* allspans without the dead ones */
 	struct sw_goroutines goroutines;
 	struct sw_go_roots roots;
+	struct sw_go_waits *waits; /* wait.h; NULL until roots are collected */
 
+	const char *wait_reasons; /* wait_reason.c; NULL: not read */
+	uint32_t wait_reason_count;
 	struct sw_go_pc_cache *pc_cache;      /* unwind.c; NULL: none */
 	struct sw_go_built_mask *built_masks; /* atomic list: pointer_map.c */
 	struct sw_go_kept *kept;	      /* list of what sw_go_keep() gave */
@@ -179,6 +184,9 @@ struct sw_error *sw_go_read_modules(struct sw_go *go);
  * begins such a list is nil in each of them: nothing is queued then. Needs the modules.
  * SW_ERR_UNSUPPORTED with the variable and what does not fit. */
 struct sw_error *sw_go_find_globals(struct sw_go *go);
+/* go->globals.sched and allm, when they are not known yet. What cannot be found stays 0, and the
+ * warning "no_sched" or "no_allm" tells why. Needs the goroutines. */
+struct sw_error *sw_go_find_scheduler(struct sw_go *go, struct sw_warnings *warnings);
 /* The module whose text holds a pc, or NULL. */
 const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc);
 

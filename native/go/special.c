@@ -239,7 +239,8 @@ static struct sw_error *add_finalizer(struct sw_root_collector *collector,
 			(struct sw_go_root){
 				.kind = SW_GO_ROOT_FINALIZER,
 				.name = sw_roots_name("finalizer of 0x%" PRIx64, object),
-				.address = special->address},
+				.address = special->address,
+				.object = special->was_marked ? object : 0},
 			collector->finalizers, &root);
 	if (!error)
 		error = add_words(collector, root,
@@ -268,7 +269,8 @@ static struct sw_error *add_cleanup(struct sw_root_collector *collector,
 			collector,
 			(struct sw_go_root){.kind = SW_GO_ROOT_CLEANUP,
 					    .name = sw_roots_name("cleanup of 0x%" PRIx64, object),
-					    .address = special->address},
+					    .address = special->address,
+					    .object = special->was_marked ? object : 0},
 			collector->cleanups, &root);
 	/* 1.26: call, fn, arg; before one word. */
 	return error ? error

@@ -19,6 +19,7 @@ static void take_thread(const struct sw_go *go, const struct sw_thread *thread,
 	out->vector_size = thread->vector ? thread->vector_size : 0;
 	if (go->arch == SW_ARCH_ARM64)
 		out->lr = thread->registers[30];
+	sw_registers_of_thread(go->arch, thread, &out->by_number);
 }
 
 /* ---- signal frames ----
@@ -43,6 +44,7 @@ enum {
 	AMD64_SIZE = 304,
 	AMD64_USER_CS = 0x33,
 	AMD64_FX_SIZE = 512, /* struct fpstate without the extended state */
+	AMD64_FX_XMM = 160,
 	AMD64_FX_MAGIC = 464,
 	AMD64_FX_EXTENDED = 468,
 
@@ -51,6 +53,7 @@ enum {
 	ARM64_PC = 440,
 	ARM64_PSTATE = 448,
 	ARM64_RECORDS = 464,
+	ARM64_FPSIMD_HEAD = 16,
 	ARM64_FPSIMD_SIZE = 528, /* head, fpsr, fpcr, v0…v31 */
 	ARM64_SIZE = ARM64_RECORDS + 4096,
 };
@@ -112,6 +115,25 @@ static void take_amd64_vector(const struct sw_go *go, sw_addr state, struct sw_g
 	out->vector_size = out->vector ? size : 0;
 }
 
+/* The same registers by their DWARF numbers. */
+static void number_context(const struct sw_go *go, struct sw_go_registers *out)
+{
+	static const uint8_t amd64[GENERAL_AMD64] = {8, 9, 10, 11, 12, 13, 14, 15,
+						     5, 4, 6,  3,  1,  0,  2};
+	struct sw_registers *numbered = &out->by_number;
+	bool is_arm = go->arch == SW_ARCH_ARM64;
+
+	numbered->pc = out->pc;
+	for (unsigned i = 0; i < out->count; i++)
+		sw_registers_set(numbered, is_arm ? i : amd64[i], out->general[i]);
+	sw_registers_set(numbered, sw_registers_sp_number(go->arch), out->sp);
+	if (!out->vector)
+		return;
+	numbered->vector = out->vector + (is_arm ? ARM64_FPSIMD_HEAD : AMD64_FX_XMM);
+	numbered->vector_first = is_arm ? SW_REGISTERS_VECTOR_ARM64 : SW_REGISTERS_VECTOR_AMD64;
+	numbered->vector_count = is_arm ? 32 : 16;
+}
+
 static void take_context(const struct sw_go *go, const uint8_t *context,
 			 struct sw_go_registers *out)
 {
@@ -133,6 +155,7 @@ static void take_context(const struct sw_go *go, const uint8_t *context,
 		out->pc = sw_load64(context + AMD64_PC);
 		take_amd64_vector(go, sw_load64(context + AMD64_FPSTATE), out);
 	}
+	number_context(go, out);
 }
 
 /* The registers that the thread had before it took the signal. The frame of the first signal is
@@ -183,6 +206,24 @@ static void start_at(struct sw_go_stack_start *start, sw_addr pc, sw_addr sp, sw
 	start->lr = lr;
 }
 
+/* Where the instruction is that enters the kernel: internal/runtime/syscall.Syscall6 since 1.19
+ * (runtime/internal/… at first), until 1.18 and without a pointer to errno package syscall itself.
+ * Registers hold numbers there: the caller keeps what they may stand for. */
+static bool is_at_system_call(const struct sw_go *go, sw_addr pc)
+{
+	static const char *const names[] = {"Syscall6", "RawSyscall", "RawSyscall6",
+					    "rawSyscallNoError"};
+	struct sw_go_func func;
+
+	if (!sw_go_find_func(go, pc, &func) || !(func.flag & SW_FUNC_ASM))
+		return false;
+	const char *name = sw_go_func_name(&func), *dot = strrchr(name, '.');
+	for (size_t i = 0; dot && i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(dot + 1, names[i]))
+			return memmem(name, (size_t)(dot - name), "syscall", 7) != NULL;
+	return false;
+}
+
 /* The thread works on the goroutine's own stack. */
 static void start_on_stack(struct sw_go_walk *walk)
 {
@@ -191,7 +232,9 @@ static void start_on_stack(struct sw_go_walk *walk)
 	sw_addr pc = registers->pc, sp = registers->sp, lr = registers->lr;
 	uint64_t caller;
 
-	start->is_trap = true;
+	start->is_trap = !is_at_system_call(walk->go, pc);
+	if (!start->is_trap)
+		start->registers.count = 0;
 	if (is_gogo(walk->go, pc)) {
 		/* It has switched to the stack and is about to jump to sched.pc. */
 		pc = walk->goroutine->sched_pc;
@@ -244,15 +287,33 @@ static bool is_current(const struct sw_go *go, const struct sw_goroutine *g)
 	       current == g->address;
 }
 
-static void start_on_thread(struct sw_go_walk *walk)
+/* Those of what the thread did before it took a signal; false when they cannot be found. */
+static bool take_registers(const struct sw_go *go, const struct sw_goroutine *g,
+			   struct sw_go_registers *out)
 {
-	const struct sw_goroutine *g = walk->goroutine;
-	struct sw_go_registers *registers = &walk->start.registers;
 	struct signal_stack signal;
 
-	take_thread(walk->go, g->thread, registers);
-	if (find_signal_stack(walk->go, g, registers->sp, &signal) &&
-	    !find_context(walk->go, &signal, registers)) {
+	take_thread(go, g->thread, out);
+	return !find_signal_stack(go, g, out->sp, &signal) || find_context(go, &signal, out);
+}
+
+bool sw_go_registers_of(const struct sw_go *go, const struct sw_goroutine *goroutine,
+			struct sw_registers *out)
+{
+	struct sw_go_registers registers;
+
+	if (!goroutine->thread || goroutine->thread->is_stale ||
+	    !take_registers(go, goroutine, &registers))
+		return false;
+	*out = registers.by_number;
+	return out->known;
+}
+
+static void start_on_thread(struct sw_go_walk *walk)
+{
+	struct sw_go_registers *registers = &walk->start.registers;
+
+	if (!take_registers(walk->go, walk->goroutine, registers)) {
 		registers->count = 0;
 		return;
 	}

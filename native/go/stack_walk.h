@@ -13,6 +13,7 @@ struct sw_go_registers {
 	unsigned count;
 	const uint8_t *vector; /* NULL: none; belongs to the target */
 	uint64_t vector_size;  /* bytes */
+	struct sw_registers by_number;
 };
 
 /* Where the innermost frame is. */

@@ -72,6 +72,12 @@ struct sw_error *sw_go_unwind(const struct sw_go *go, const struct sw_goroutine 
 			      void *context, struct sw_go_stack *out);
 void sw_go_stack_free(struct sw_go_stack *stack);
 
+/* The registers of the thread that a goroutine is on, as of before any signal that it handles. The
+ * goroutine need not be at their pc: the thread may work on another stack. False when there is no
+ * thread, or they are not known. */
+bool sw_go_registers_of(const struct sw_go *go, const struct sw_goroutine *goroutine,
+			struct sw_registers *out);
+
 /* What is known of pcs that were met: go->pc_cache. Without one every walk looks everything up
  * again. About 900 KB. */
 struct sw_error *sw_go_pc_cache_create(struct sw_go_pc_cache **out);

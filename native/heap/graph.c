@@ -178,7 +178,7 @@ static __attribute__((noinline)) void follow_batch(struct search *search, struct
 	for (unsigned i = 0; i < hits; i++) {
 		finder->from[objects] = finder->from[i];
 		slots[objects] = slots[i];
-		numbers[objects] = numbers[i];
+		numbers[objects] = numbers[i] | sw_heap_is_opaque(heap, slots[i]);
 		nodes[objects] = sw_heap_rank(heap, slots[i]);
 		__builtin_prefetch(&search->graph->parent[nodes[objects]], 1);
 		objects += sw_heap_is_marked(heap, slots[i]);

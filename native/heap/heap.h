@@ -96,6 +96,8 @@ struct sw_root_word {
 };
 SW_VECTOR(struct sw_root_word, sw_root_words);
 
+struct sw_mark_log;
+
 struct sw_heap {
 	struct sw_space space;
 	struct sw_roots roots;
@@ -106,6 +108,14 @@ struct sw_heap {
 	uint32_t object_count;	 /* set by sw_heap_number() */
 	uint64_t object_bytes;	 /* slot bytes of all objects; set by sw_heap_number() */
 	uint64_t unread_objects; /* marked, but their bytes are missing; set by sw_heap_mark() */
+
+	/* Slots whose own pointers sw_heap_mark() and sw_graph_build() leave out, a bit for each
+	 * slot; NULL: none. What such an object refers to, root words say: they tell on whose
+	 * behalf. Set once all is marked, it changes no mark. From sw_heap_hide(). */
+	uint64_t *opaque;
+
+	/* Where sw_heap_mark() writes down what it marks, or finds it; NULL: nowhere. Not owned. */
+	struct sw_mark_log *log;
 };
 
 /* ---- building: space.c ---- */
@@ -125,6 +135,53 @@ struct sw_error *sw_heap_mark(struct sw_heap *heap, struct sw_work *work);
 
 /* Numbers the marked slots: from here on they are objects. */
 void sw_heap_number(struct sw_heap *heap);
+
+/* ---- mark_log.c: marks that were found before ---- */
+
+/* What each call of sw_heap_mark() marked, in their order. A heap that has such a log, and the same
+ * slots, roots and contents, is marked from it, as long as it has calls; what is marked beyond is
+ * added. */
+struct sw_mark_call {
+	const uint64_t *marked;	 /* [block_count]: the bits that the call set */
+	uint64_t unread_objects; /* that it met */
+};
+SW_VECTOR(struct sw_mark_call, sw_mark_calls);
+
+struct sw_mark_log {
+	size_t block_count; /* of the heap; set by the first call that is added */
+	struct sw_mark_calls calls;
+	size_t given;	/* of the calls: not owned, to be set first */
+	size_t replayed;
+};
+
+/* For sw_heap_mark() alone: sets the marks of the next call that was given. False: there is none
+ * that can be one of this heap, and none is looked at from there on. */
+bool sw_mark_log_replay(struct sw_mark_log *log, struct sw_heap *heap);
+/* ... the marks before a call, to be given to sw_mark_log_add() behind it, which takes them. */
+struct sw_error *sw_mark_log_copy(const struct sw_heap *heap, struct sw_work *work,
+				  uint64_t **before);
+struct sw_error *sw_mark_log_add(struct sw_mark_log *log, const struct sw_heap *heap,
+				 struct sw_work *work, uint64_t *before, uint64_t unread_objects);
+void sw_mark_log_free(struct sw_mark_log *log, struct sw_work *work);
+
+/* ---- view.c ---- */
+
+/* Makes a slot opaque. */
+struct sw_error *sw_heap_hide(struct sw_heap *heap, struct sw_work *work, sw_slot slot);
+static inline bool sw_heap_is_opaque(const struct sw_heap *heap, sw_slot slot)
+{
+	return heap->opaque && sw_bitset_has(heap->opaque, slot);
+}
+
+/* The same slots with marks and root words of its own, none so far: for asking what would be
+ * reachable from other roots. The heap must outlive the view, which sw_heap_number() may not see.
+ */
+struct sw_error *sw_heap_view(struct sw_heap *view, const struct sw_heap *heap,
+			      struct sw_work *work);
+void sw_heap_view_free(struct sw_heap *view, struct sw_work *work);
+/* Objects, and their slot bytes, that are marked in the heap but not in its view. */
+void sw_heap_view_lacks(const struct sw_heap *heap, const struct sw_heap *view, uint64_t *objects,
+			uint64_t *bytes);
 
 /* ---- looking up ---- */
 

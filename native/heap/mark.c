@@ -237,7 +237,11 @@ SW_INLINE void resolve(struct marker *marker, bool is_parallel)
 	for (unsigned i = 0; i < hits; i++) {
 		const struct sw_span *span = &space->spans[numbers[i]];
 		sw_slot slot = span->first_slot + indices[i];
-		if (claim(&heap->blocks[slot / 64], (uint64_t)1 << slot % 64, is_parallel))
+		if (!claim(&heap->blocks[slot / 64], (uint64_t)1 << slot % 64, is_parallel))
+			continue;
+		if (__builtin_expect(sw_heap_is_opaque(heap, slot), 0))
+			marker->marked++;
+		else
 			push_object(marker, span, numbers[i], indices[i]);
 	}
 	marker->batch_count = 0;
@@ -445,12 +449,9 @@ static void forget_marks(struct sw_heap *heap)
 	heap->unread_objects = 0;
 }
 
-struct sw_error *sw_heap_mark(struct sw_heap *heap, struct sw_work *work)
+static struct sw_error *mark(struct sw_heap *heap, struct sw_work *work)
 {
 	const struct sw_space *space = &heap->space;
-	if (!space->span_count)
-		return NULL;
-
 	const struct sw_span *last = &space->spans[space->span_count - 1];
 	struct marking marking = {
 		.heap = heap,
@@ -470,4 +471,26 @@ struct sw_error *sw_heap_mark(struct sw_heap *heap, struct sw_work *work)
 	else
 		heap->unread_objects += marking.unread;
 	return error;
+}
+
+static struct sw_error *mark_and_log(struct sw_heap *heap, struct sw_work *work)
+{
+	uint64_t *before, unread = heap->unread_objects;
+	struct sw_error *error = sw_mark_log_copy(heap, work, &before);
+	if (!error)
+		error = mark(heap, work);
+	if (!error)
+		return sw_mark_log_add(heap->log, heap, work, before,
+				       heap->unread_objects - unread);
+	sw_work_free(work, before, heap->block_count * sizeof(*before));
+	return error;
+}
+
+struct sw_error *sw_heap_mark(struct sw_heap *heap, struct sw_work *work)
+{
+	if (!heap->space.span_count)
+		return NULL;
+	if (!heap->log)
+		return mark(heap, work);
+	return sw_mark_log_replay(heap->log, heap) ? NULL : mark_and_log(heap, work);
 }

@@ -238,6 +238,7 @@ void sw_heap_free(struct sw_heap *heap, struct sw_work *work)
 		munmap(space->arenas, ARENAS_BYTES);
 	sw_work_free(work, space->spans, space->span_count * sizeof(*space->spans));
 	sw_work_free(work, heap->blocks, heap->block_count * sizeof(*heap->blocks));
+	sw_work_free(work, heap->opaque, sw_bitset_words(space->slot_count) * sizeof(uint64_t));
 	sw_roots_free(&heap->roots);
 	sw_root_words_free(&heap->root_words);
 	memset(heap, 0, sizeof(*heap));

@@ -68,6 +68,13 @@ void sw_types_free(struct sw_types *types);
  * SW_ERR_UNSUPPORTED naming a field of which they say something else. */
 struct sw_error *sw_types_check_layout(struct sw_go *go);
 
+/* type_store.c: the whole table as bytes, and one as it was when it was written: the same numbers
+ * for the same types, now and of those that are still to come. The program and its memory must be
+ * the same; the bytes are checked, *out is NULL for what cannot be a table. */
+struct sw_error *sw_types_store(const struct sw_types *types, void **bytes, uint64_t *size);
+struct sw_error *sw_types_restore(struct sw_go *go, const void *bytes, uint64_t size,
+				  struct sw_types **out);
+
 /* The type of a descriptor at an address; 0 when there is none that could be one. */
 sw_type sw_type_of_descriptor(struct sw_types *types, sw_addr descriptor);
 sw_type sw_type_of_dwarf(struct sw_types *types, sw_dwarf_type dwarf);
