@@ -12,9 +12,11 @@
 CC ?= cc
 PYTHON ?= python3
 BUILD ?= build
+# One spelling, so that what was built under one is known under the other.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 comma := ,
 # Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
-ROOMS ?= base target report image code heap go type . command
+ROOMS ?= base target report image code heap go type index . command
 SANITIZE ?=
 # CROSS=aarch64-linux-gnu- RUN=qemu-aarch64 builds for another machine and runs the tests for it.
 CROSS ?=
@@ -29,6 +31,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -Inative
 # "override": CFLAGS of the command line choose only how to optimize.
 CFLAGS ?= -O2 -g
+override LDFLAGS += -Wl,--build-id
 override CFLAGS += -std=gnu11 -Wall -Wextra -Werror -fPIC -fvisibility=hidden \
 	-fno-strict-aliasing -pthread
 # Ranks of objects are counts of bits; every amd64 processor since 2008 has the instruction.
@@ -43,6 +46,7 @@ LDLIBS := -ldw -lelf -lzstd -ljansson -lsmartcols -lm -pthread
 
 SOURCES := $(foreach room,$(ROOMS),$(wildcard native/$(room)/*.c))
 OBJECTS := $(patsubst native/%.c,$(BUILD)/%.o,$(SOURCES))
+CLI_OBJECTS := $(patsubst native/%.c,$(BUILD)/%.o,$(wildcard native/cli/*.c))
 MODULE_OBJECTS := $(patsubst native/%.c,$(BUILD)/%.o,$(wildcard native/python/*.c))
 LIBRARY := $(BUILD)/libspanwalk.a
 TESTS ?= $(patsubst tests/native/%.c,$(BUILD)/tests/%,$(wildcard tests/native/test_*.c))
@@ -59,8 +63,8 @@ $(BUILD)/%.o: native/%.c
 $(LIBRARY): $(OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/spanwalk: $(BUILD)/cli/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/spanwalk: $(CLI_OBJECTS) $(LIBRARY)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -ledit -o $@
 
 $(BUILD)/spanwalk.abi3.so: $(MODULE_OBJECTS) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LDLIBS) -o $@
@@ -88,7 +92,7 @@ native-tests: $(TESTS)
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(MODULE_OBJECTS:.o=.d) $(BUILD)/cli/main.d \
+-include $(OBJECTS:.o=.d) $(MODULE_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) \
 	$(wildcard $(BUILD)/tests/*.d)
 
 # ---- tests ----
@@ -125,11 +129,13 @@ fuzz-driver:
 	$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=address,undefined CFLAGS="-O1 -g" \
 		$(BUILD)/sanitize/fuzz $(BUILD)/sanitize/spanwalk
 
-# PYTEST_ARGS="-k hosts" runs a part. Without a Go toolchain, tests that need one are left out.
+# On all cores, each file of tests on one. PYTEST_ARGS="-k hosts" runs a part. Without a Go
+# toolchain, tests that need one are left out.
 check-python: all $(BUILD)/show $(BUILD)/venv/ready
 	@if ! command -v go >/dev/null; then echo "no Go toolchain: committed cores only"; fi
 	$(if $(shell command -v go),,SPANWALK_NO_GO=1) SPANWALK_BUILD=$(abspath $(BUILD)) \
-		$(BUILD)/venv/bin/python -m pytest $(PYTEST_ARGS) tests
+		$(BUILD)/venv/bin/python -m pytest --numprocesses auto --dist loadfile \
+		$(PYTEST_ARGS) tests
 
 # Every cell of the matrix; an hour, less with a warm build cache of Go. ONLY="go=1.26.* arch=arm64"
 # runs a part, CHECK_ALL_ARGS=--resume what is not known to be exact.

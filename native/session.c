@@ -8,8 +8,12 @@ struct sw_session {
 	struct sw_target *target;
 	struct sw_image *image;
 	struct sw_warnings warnings;
+	enum sw_index_use index_use;
+	struct sw_index *index;
 
 	struct sw_go *go;
+	struct sw_go_stacks stacks;
+	bool has_stacks;
 	struct sw_heap heap;
 	bool has_heap;
 	struct sw_types *types;
@@ -103,6 +107,7 @@ struct sw_error *sw_session_open(const struct sw_session_options *options, struc
 	if (!session)
 		return sw_error_memory();
 	session->work = work;
+	session->index_use = options->core ? options->index : SW_INDEX_OFF;
 	struct sw_error *error = open_session(options, session);
 	if (error) {
 		sw_session_close(session);
@@ -112,19 +117,29 @@ struct sw_error *sw_session_open(const struct sw_session_options *options, struc
 	return NULL;
 }
 
+/* What is borrowed from the runtime goes with it. */
+static void forget_go(struct sw_session *session)
+{
+	sw_go_stacks_free(&session->stacks);
+	session->has_stacks = false;
+	sw_go_close(session->go);
+	session->go = NULL;
+}
+
 void sw_session_close(struct sw_session *session)
 {
 	if (!session)
 		return;
-	if (session->has_dominators)
+	if (session->has_dominators && !sw_index_owns(session->index, session->dominators.idom))
 		sw_dominators_free(&session->dominators, &session->graph, session->work);
-	if (session->has_graph)
+	if (session->has_graph && !sw_index_owns(session->index, session->graph.parent))
 		sw_graph_free(&session->graph, session->work);
-	if (session->has_typing)
+	if (session->has_typing && !sw_index_owns(session->index, session->typing.types))
 		sw_typing_free(&session->typing, session->work);
 	sw_types_free(session->types);
+	sw_index_close(session->index, session->work);
 	sw_heap_free(&session->heap, session->work);
-	sw_go_close(session->go);
+	forget_go(session);
 	sw_image_close(session->image);
 	sw_target_close(session->target);
 	sw_warnings_clear(&session->warnings);
@@ -164,11 +179,19 @@ static struct sw_error *open_go(struct sw_session *session)
 					    &session->warnings, &session->go);
 	if (!error)
 		error = sw_types_check_layout(session->go);
-	if (error) {
-		sw_go_close(session->go);
-		session->go = NULL;
-	}
+	if (error)
+		forget_go(session);
 	return error;
+}
+
+/* Without its index a core is analysed all the same. */
+static void open_index(struct sw_session *session)
+{
+	if (session->index || session->index_use == SW_INDEX_OFF)
+		return;
+	sw_work_stage(session->work, "index");
+	sw_error_free(sw_index_open(session->target->path, session->index_use, session->go,
+				    &session->index));
 }
 
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
@@ -177,10 +200,26 @@ struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out)
 	if (!session->go) {
 		sw_work_stage(session->work, "runtime");
 		error = open_go(session);
+		if (!error)
+			open_index(session);
 		sw_work_stage(session->work, NULL);
 	}
 	*out = session->go;
 	return explain(error, session->target);
+}
+
+struct sw_error *sw_session_stacks(struct sw_session *session, struct sw_go_stacks **out)
+{
+	struct sw_go *go;
+	struct sw_error *error = sw_session_go(session, &go);
+	*out = &session->stacks;
+	if (error || session->has_stacks)
+		return error;
+	sw_work_stage(session->work, "stacks");
+	error = sw_go_stacks_build(go, &session->stacks);
+	session->has_stacks = !error;
+	sw_work_stage(session->work, NULL);
+	return error;
 }
 
 /* What marking could not read. */
@@ -207,24 +246,26 @@ static struct sw_error *mark(struct sw_session *session)
 {
 	sw_work_stage(session->work, "space");
 	struct sw_error *error = sw_go_build_space(session->go, &session->heap);
-	if (!error)
+	if (!error) {
+		session->heap.log = sw_index_marks(session->index, &session->heap, session->work);
 		error = sw_go_collect_roots(session->go, &session->heap);
+		session->heap.log = NULL;
+	}
 	if (error)
 		return error;
 	sw_work_stage(session->work, "number");
 	sw_heap_number(&session->heap);
 	sw_work_stage(session->work, NULL);
-	warn_of_marking(session);
 	return NULL;
 }
 
 /* After an error nothing of a half-built heap stays: the next command starts afresh. */
 static void forget_heap(struct sw_session *session)
 {
+	sw_index_forget_marks(session->index, session->work);
 	sw_heap_free(&session->heap, session->work);
 	memset(&session->heap, 0, sizeof(session->heap));
-	sw_go_close(session->go);
-	session->go = NULL;
+	forget_go(session);
 	sw_warnings_clear(&session->warnings);
 }
 
@@ -236,11 +277,37 @@ struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **ou
 	if (error || session->has_heap)
 		return error;
 	error = mark(session);
-	if (error)
+	if (!error && !sw_index_fits(session->index, session->go, &session->heap)) {
 		forget_heap(session);
-	else
-		session->has_heap = true;
-	return error;
+		error = sw_session_go(session, &go);
+		if (!error)
+			error = mark(session);
+		if (!error)
+			sw_index_fits(session->index, session->go, &session->heap);
+	}
+	if (error) {
+		forget_heap(session);
+		return error;
+	}
+	warn_of_marking(session);
+	session->has_heap = true;
+	return NULL;
+}
+
+/* A table that a broken off walk has added to would number types otherwise than the next does. */
+static struct sw_error *find_types(struct sw_session *session, struct sw_work *work)
+{
+	struct sw_error *error = sw_types_create(session->go, &session->types);
+	if (!error)
+		error = sw_typing_build(&session->typing, session->types, session->go,
+					&session->heap, work);
+	if (error) {
+		sw_types_free(session->types);
+		session->types = NULL;
+		return error;
+	}
+	session->has_typing = true;
+	return sw_index_keep_types(session->index, session->types);
 }
 
 /* The builders take the work to use: sw_session_analyse() runs two of them at a time. */
@@ -251,12 +318,10 @@ static struct sw_error *build_types(void *context, struct sw_work *work)
 	if (session->has_typing)
 		return NULL;
 	sw_work_stage(work, "types");
-	if (!session->types)
-		error = sw_types_create(session->go, &session->types);
-	if (!error)
-		error = sw_typing_build(&session->typing, session->types, session->go,
-					&session->heap, work);
-	session->has_typing = !error;
+	error = sw_index_take_types(session->index, session->go, &session->heap, work,
+				    &session->types, &session->typing, &session->has_typing);
+	if (!error && !session->has_typing)
+		error = find_types(session, work);
 	sw_work_stage(work, NULL);
 	return error;
 }
@@ -266,8 +331,12 @@ static struct sw_error *build_graph(struct sw_session *session, struct sw_work *
 	if (session->has_graph)
 		return NULL;
 	sw_work_stage(work, "graph");
-	struct sw_error *error = sw_graph_build(&session->graph, &session->heap, work);
-	session->has_graph = !error;
+	struct sw_error *error = sw_index_take_graph(session->index, &session->heap, work,
+						     &session->graph, &session->has_graph);
+	if (!error && !session->has_graph) {
+		error = sw_graph_build(&session->graph, &session->heap, work);
+		session->has_graph = !error;
+	}
 	sw_work_stage(work, NULL);
 	return error;
 }
@@ -279,9 +348,13 @@ static struct sw_error *build_dominators(void *context, struct sw_work *work)
 	if (error || session->has_dominators)
 		return error;
 	sw_work_stage(work, "dominators");
-	error = sw_dominators_build(&session->dominators, &session->graph, &session->heap, NULL,
-				    work);
-	session->has_dominators = !error;
+	error = sw_index_take_dominators(session->index, &session->graph, work,
+					 &session->dominators, &session->has_dominators);
+	if (!error && !session->has_dominators) {
+		error = sw_dominators_build(&session->dominators, &session->graph, &session->heap,
+					    NULL, work);
+		session->has_dominators = !error;
+	}
 	sw_work_stage(work, NULL);
 	return error;
 }
@@ -324,6 +397,32 @@ struct sw_error *sw_session_analyse(struct sw_session *session)
 		sw_work_stage(session->work, "types | dominators");
 	error = sw_parallel_pair(session->work, build_dominators, build_types, session);
 	sw_work_stage(session->work, "report");
+	return error;
+}
+
+/* ---- the index ---- */
+
+const struct sw_index *sw_session_index(const struct sw_session *session)
+{
+	return session->index;
+}
+
+struct sw_error *sw_session_write_index(struct sw_session *session, bool builds)
+{
+	const struct sw_index_parts parts = {&session->heap, &session->typing, &session->graph,
+					     &session->dominators};
+	struct sw_error *error = NULL;
+
+	if (session->index_use != SW_INDEX_WRITE)
+		return NULL;
+	if (builds)
+		error = sw_session_analyse(session);
+	if (error || !session->index || sw_index_is_whole(session->index) || !session->has_typing ||
+	    !session->has_dominators)
+		return error;
+	sw_work_stage(session->work, "index");
+	error = sw_index_write(session->index, &parts, session->work);
+	sw_work_stage(session->work, NULL);
 	return error;
 }
 

@@ -5,8 +5,10 @@
 
 #include "base/parallel.h"
 #include "go/runtime.h"
+#include "go/traceback.h"
 #include "heap/graph.h"
 #include "image/image.h"
+#include "index/index.h"
 #include "report/report.h"
 #include "target/target.h"
 #include "type/type.h"
@@ -19,6 +21,7 @@ struct sw_session_options {
 	const char *sysroot;		   /* --sysroot, or NULL */
 	const char *symbols;		   /* --symbols, or NULL */
 	const struct sw_threads *debugged; /* the pid is held by a debugger: its threads */
+	enum sw_index_use index;	   /* of a core */
 };
 
 struct sw_session;
@@ -33,6 +36,8 @@ struct sw_target *sw_session_target(struct sw_session *session);
 
 /* The Go runtime: discovery, layouts, spans, goroutines, roots. */
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out);
+/* The stacks of all its goroutines, as calls. */
+struct sw_error *sw_session_stacks(struct sw_session *session, struct sw_go_stacks **out);
 /* Marked and numbered objects. */
 struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out);
 /* The type table and a type for each object. */
@@ -43,6 +48,12 @@ struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dom
 
 /* Types, graph and dominators, side by side where there are processors for it. */
 struct sw_error *sw_session_analyse(struct sw_session *session);
+
+/* The index of a core, NULL when none is to be used or nothing was asked for yet. */
+const struct sw_index *sw_session_index(const struct sw_session *session);
+/* Writes the index of a core unless there is one that is right, when the options ask for it and all
+ * that goes into it is there; with `builds` what lacks is built first. */
+struct sw_error *sw_session_write_index(struct sw_session *session, bool builds);
 
 /* Adds "target" and all warnings so far to a report. */
 void sw_session_describe(struct sw_session *session, struct sw_report *report);

@@ -36,6 +36,9 @@ const struct sw_option sw_target_options[] = {
 	 "where the files of another machine's core are"},
 	{"symbols", SW_OPTION_TEXT, "FILE", NULL, NULL,
 	 "names and types from the same build before it was stripped"},
+	{"index", SW_OPTION_FLAG, NULL, NULL, NULL,
+	 "keep what was found beside the core, for a quick start next time"},
+	{"no-index", SW_OPTION_FLAG, NULL, NULL, NULL, "take nothing from such an index"},
 	{0},
 };
 
@@ -101,6 +104,8 @@ static bool is_valid(const struct sw_option *option, const char *value)
 		return sw_words_number(value, &number);
 	case SW_OPTION_SIZE:
 		return sw_words_size(value, &number);
+	case SW_OPTION_DURATION:
+		return sw_words_duration(value, &number);
 	case SW_OPTION_FRACTION:
 		return sw_words_fraction(value, &fraction);
 	case SW_OPTION_CHOICE:
@@ -119,6 +124,7 @@ static struct sw_error *wrong_value(const struct sw_arguments *arguments,
 		[SW_OPTION_FLAG] = "nothing",
 		[SW_OPTION_NUMBER] = "a number, such as 20 or 0x14",
 		[SW_OPTION_SIZE] = "a size, such as 512M or 1.5GiB",
+		[SW_OPTION_DURATION] = "a duration, such as 90s, 5m or 1h30m",
 		[SW_OPTION_FRACTION] = "a share, such as 0.05 or 5%",
 		[SW_OPTION_TEXT] = "a value",
 	};
@@ -343,6 +349,14 @@ uint64_t sw_arguments_size(const struct sw_arguments *arguments, const char *opt
 	uint64_t bytes = 0;
 
 	return text && sw_words_size(text, &bytes) ? bytes : 0;
+}
+
+uint64_t sw_arguments_duration(const struct sw_arguments *arguments, const char *option)
+{
+	const char *text = value_of(arguments, option);
+	uint64_t ns = 0;
+
+	return text && sw_words_duration(text, &ns) ? ns : 0;
 }
 
 double sw_arguments_fraction(const struct sw_arguments *arguments, const char *option)

@@ -20,6 +20,7 @@ enum sw_option_kind {
 	SW_OPTION_FLAG,
 	SW_OPTION_NUMBER,   /* unsigned, decimal or 0x… */
 	SW_OPTION_SIZE,	    /* bytes: 512M, 1.5GiB */
+	SW_OPTION_DURATION, /* 90s, 5m, 1h30m */
 	SW_OPTION_FRACTION, /* 0…1, or a percentage: 5% */
 	SW_OPTION_CHOICE,   /* one of `choices` */
 	SW_OPTION_TEXT,
@@ -61,6 +62,8 @@ struct sw_command {
 
 /* The table, ended by a NULL name, in the order of the help. */
 extern const struct sw_command *const sw_commands[];
+/* Of the program alone, for its help: without run(). */
+extern const struct sw_command sw_command_shell;
 extern const struct sw_option sw_common_options[]; /* json output limit threads max-memory quiet
 						    * fail-on help; ended by a NULL name */
 extern const struct sw_option sw_target_options[]; /* of the program: pid exe sysroot symbols */
@@ -89,6 +92,7 @@ const char *sw_arguments_text(const struct sw_arguments *arguments, const char *
 uint64_t sw_arguments_number(const struct sw_arguments *arguments, const char *option);
 double sw_arguments_fraction(const struct sw_arguments *arguments, const char *option);
 uint64_t sw_arguments_size(const struct sw_arguments *arguments, const char *option);
+uint64_t sw_arguments_duration(const struct sw_arguments *arguments, const char *option); /* ns */
 /* Rows to show: --limit, with 0 as UINT64_MAX. */
 uint64_t sw_arguments_limit(const struct sw_arguments *arguments);
 /* An address (0x… or decimal) as positional `index`. */

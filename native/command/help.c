@@ -64,12 +64,13 @@ static void print_example(FILE *out, const struct sw_command *command, const cha
 	const char *example = example_of(command, program);
 	const char *prefix = example == command->example ? "" : command->name;
 
-	while (*example) {
+	/* Of "spanwalk heap app.core" nothing but the command is left in a debugger. */
+	do {
 		size_t size = strcspn(example, "\n");
 		fprintf(out, "%s%s%.*s\n", indent, prefix, (int)size, example);
 		example += size + (example[size] == '\n');
 		prefix = "";
-	}
+	} while (*example);
 }
 
 /* ---- for a terminal ---- */
@@ -177,6 +178,14 @@ static size_t name_width(const struct sw_command *command)
 	return 2 + strlen(command->name) + (*usage != 0) + strlen(usage);
 }
 
+static void print_entry(FILE *out, const struct sw_command *command, size_t column)
+{
+	size_t size = print_name(out, command);
+
+	fprintf(out, "%*s", (int)(column - size), "");
+	sw_text_wrap(out, text_of(command->summary), HELP_WIDTH, column, column);
+}
+
 static void print_list(FILE *out, const struct sw_command *command, const char *program)
 {
 	const struct sw_command *const *each;
@@ -193,11 +202,10 @@ static void print_list(FILE *out, const struct sw_command *command, const char *
 	for (each = sw_commands; *each; each++)
 		if (name_width(*each) + 2 > column)
 			column = name_width(*each) + 2;
-	for (each = sw_commands; *each; each++) {
-		size_t size = print_name(out, *each);
-		fprintf(out, "%*s", (int)(column - size), "");
-		sw_text_wrap(out, text_of((*each)->summary), HELP_WIDTH, column, column);
-	}
+	for (each = sw_commands; *each; each++)
+		print_entry(out, *each, column);
+	if (*program)
+		print_entry(out, &sw_command_shell, column);
 	if (*program)
 		fprintf(out, "\n%shelp COMMAND explains one; %s--version names the version.\n",
 			program, program);
@@ -224,8 +232,10 @@ static const char preamble[] =
 	"\n"
 	"- The program: `spanwalk COMMAND TARGET [options]`, where TARGET is a core file (also\n"
 	"  `.zst`), or `--pid PID`.\n"
-	"- GDB: the command's name with its arguments and options, without TARGET; also\n"
-	"  `spanwalk COMMAND`, which is the only way for `find`: GDB has a command of that name.\n"
+	"- `spanwalk shell TARGET`: a prompt at which the same commands are given without TARGET.\n"
+	"- GDB and LLDB: the command's name with its arguments and options, without TARGET; also\n"
+	"  `spanwalk COMMAND`, which is the only way for `find` in GDB, which has a command of that\n"
+	"  name. See [debuggers.md](debuggers.md).\n"
 	"- Python: `spanwalk.open(core=...).run(\"leak-roots\", limit=5)`.\n"
 	"\n"
 	"Options may stand anywhere after the command's name, as `--name VALUE` or "
@@ -321,6 +331,7 @@ static void print_markdown(FILE *out, const struct sw_command *command, const ch
 	print_markdown_options(out, sw_target_options);
 	for (const struct sw_command *const *each = sw_commands; *each; each++)
 		print_markdown_command(out, *each);
+	print_markdown_command(out, &sw_command_shell);
 }
 
 char *sw_command_markdown(void)

@@ -106,6 +106,49 @@ bool sw_words_size(const char *word, uint64_t *out)
 	return true;
 }
 
+/* ns of "ms", "s", "m", "h", "d"; 0 for another word. *length: its letters. */
+static uint64_t parse_time_unit(const char *word, size_t *length)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{"ms", 1000000},      {"s", 1000000000},     {"m", 60000000000},
+		{"h", 3600000000000}, {"d", 86400000000000},
+	};
+
+	*length = 0;
+	while (word[*length] && !is_digit(word[*length]) && word[*length] != '.')
+		++*length;
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strlen(units[i].name) == *length && !memcmp(units[i].name, word, *length))
+			return units[i].ns;
+	return 0;
+}
+
+bool sw_words_duration(const char *word, uint64_t *out)
+{
+	unsigned __int128 sum = 0;
+	uint64_t digits;
+	unsigned scale;
+	size_t length;
+
+	*out = 0;
+	if (!strcmp(word, "0"))
+		return true;
+	do {
+		if (!parse_decimal(&word, &digits, &scale))
+			return false;
+		uint64_t unit = parse_time_unit(word, &length);
+		if (!unit)
+			return false;
+		sum += (unsigned __int128)digits * unit / power_of_ten(scale);
+		word += length;
+	} while (*word && sum <= UINT64_MAX);
+	*out = (uint64_t)sum;
+	return !*word && sum <= UINT64_MAX;
+}
+
 bool sw_words_fraction(const char *word, double *out)
 {
 	uint64_t digits;

@@ -13,6 +13,9 @@ bool sw_words_number(const char *word, uint64_t *out);
 /* Bytes: 4096, 512M, 1.5GiB, 100 KiB; K M G T P are powers of 1024. */
 bool sw_words_size(const char *word, uint64_t *out);
 
+/* Nanoseconds: 90s, 5m, 1h30m, 1.5h, 2d, 250ms; each number has a unit, but for 0. */
+bool sw_words_duration(const char *word, uint64_t *out);
+
 /* 0…1, or 0%…100%. */
 bool sw_words_fraction(const char *word, double *out);
 

@@ -20,6 +20,7 @@ FLOORS = (
     ("heap",),
     ("go", "malloc"),
     ("type",),
+    ("index",),
     ("session",),
     ("command",),
     ("cli", "python"),

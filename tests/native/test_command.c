@@ -302,6 +302,34 @@ static void test_sizes(void **state)
 		assert_false(sw_words_size(wrong[i], &bytes));
 }
 
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *word;
+		uint64_t ns;
+	} right[] = {
+		{"0", 0},
+		{"90s", 90000000000},
+		{"5m", 300000000000},
+		{"1h30m", 5400000000000},
+		{"1.5h", 5400000000000},
+		{"2d", 172800000000000},
+		{"250ms", 250000000},
+		{"1m0.5s", 60500000000},
+	};
+	static const char *const wrong[] = {"",	   "5",	 "5 m",	 "m",		"-5m",
+					    "5mm", "5y", "1h30", "99999999999d"};
+	uint64_t ns;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++) {
+		assert_true(sw_words_duration(right[i].word, &ns));
+		assert_int_equal(ns, right[i].ns);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_false(sw_words_duration(wrong[i], &ns));
+}
+
 static void test_fractions(void **state)
 {
 	static const char *const wrong[] = {"", "%", "1.1", "-0.1", "100.1%", "5%%", "nan", "0,5"};
@@ -513,6 +541,9 @@ static void test_help(void **state)
 		"  --sysroot DIR           where the files of another machine's core are\n"
 		"  --symbols FILE          names and types from the same build before it was\n"
 		"                          stripped\n"
+		"  --index                 keep what was found beside the core, for a quick start\n"
+		"                          next time\n"
+		"  --no-index              take nothing from such an index\n"
 		"\n"
 		"example:\n"
 		"  spanwalk leak-roots app.core --limit 5\n"
@@ -550,6 +581,7 @@ static void test_help(void **state)
 		   "commands:\n"
 		   "  leak-roots      which roots hold the memory\n"
 		   "  who-holds ADDR  every root and path that keeps an object\n"
+		   "  shell           commands at a prompt, on a target that is opened once\n"
 		   "\n"
 		   "spanwalk help COMMAND explains one; spanwalk --version names the version.\n");
 	check_help(NULL, "",
@@ -600,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_fractions),
+		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_unknown_command),
 		cmocka_unit_test(test_status),
