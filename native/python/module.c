@@ -42,8 +42,7 @@ static const char *code_name(enum sw_code code)
 	return "unknown";
 }
 
-/* Paths and names in a message may come from the target: nothing of them may move a cursor. */
-static PyObject *text_or_none(const char *text)
+PyObject *sw_python_text(const char *text)
 {
 	if (!text)
 		Py_RETURN_NONE;
@@ -60,13 +59,13 @@ static bool set_attribute(PyObject *object, const char *name, PyObject *value)
 
 static PyObject *exception_of(PyObject *type, const struct sw_error *error)
 {
-	PyObject *message = text_or_none(error->message ? error->message : "unknown error");
+	PyObject *message = sw_python_text(error->message ? error->message : "unknown error");
 	PyObject *exception = message ? PyObject_CallFunctionObjArgs(type, message, NULL) : NULL;
 	Py_XDECREF(message);
 	if (!exception)
 		return NULL;
 	if (set_attribute(exception, "code", PyUnicode_FromString(code_name(error->code))) &&
-	    set_attribute(exception, "hint", text_or_none(error->hint)) &&
+	    set_attribute(exception, "hint", sw_python_text(error->hint)) &&
 	    set_attribute(exception, "status", PyLong_FromLong(sw_error_status(error))))
 		return exception;
 	Py_DECREF(exception);
@@ -97,6 +96,45 @@ PyObject *sw_python_take_text(char *text)
 	return result;
 }
 
+bool sw_python_append(PyObject *list, PyObject *item)
+{
+	bool added = item && PyList_Append(list, item) == 0;
+	Py_XDECREF(item);
+	return added;
+}
+
+PyObject *sw_python_extend(PyObject *dict, const struct sw_python_item *items)
+{
+	for (const struct sw_python_item *item = items; item->key; item++) {
+		if (dict && (!item->value || PyDict_SetItemString(dict, item->key, item->value)))
+			Py_CLEAR(dict);
+		Py_XDECREF(item->value);
+	}
+	return dict;
+}
+
+PyObject *sw_python_dict(const struct sw_python_item *items)
+{
+	return sw_python_extend(PyDict_New(), items);
+}
+
+PyObject *sw_python_number(uint64_t number)
+{
+	return PyLong_FromUnsignedLongLong(number);
+}
+
+PyObject *sw_python_number_or_none(uint64_t number)
+{
+	if (!number)
+		Py_RETURN_NONE;
+	return sw_python_number(number);
+}
+
+PyObject *sw_python_bool(bool is)
+{
+	return PyBool_FromLong(is);
+}
+
 PyObject *sw_python_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
 	(void)type, (void)args, (void)kwargs;
@@ -106,21 +144,31 @@ PyObject *sw_python_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 /* ---- the table of commands ---- */
 
-/* Appends an object, which it takes. */
-static bool append(PyObject *list, PyObject *item)
+/* "root|type|package" as a list; None when the value is free. */
+static PyObject *choices_of(const struct sw_option *option)
 {
-	bool added = item && PyList_Append(list, item) == 0;
-	Py_XDECREF(item);
-	return added;
+	PyObject *text, *list;
+
+	if (!option->choices)
+		Py_RETURN_NONE;
+	text = PyUnicode_FromString(option->choices);
+	list = text ? PyObject_CallMethod(text, "split", "s", "|") : NULL;
+	Py_XDECREF(text);
+	return list;
 }
 
 static bool append_options(PyObject *list, const struct sw_option *option)
 {
 	for (; option && option->name; option++) {
-		PyObject *entry = Py_BuildValue("{s:s,s:z,s:z,s:s}", "name", option->name, "value",
-						option->value, "default", option->fallback, "help",
-						option->help ? option->help : "");
-		if (!append(list, entry))
+		const struct sw_python_item items[] = {
+			{"name", sw_python_text(option->name)},
+			{"value", sw_python_text(option->value)},
+			{"choices", choices_of(option)},
+			{"default", sw_python_text(option->fallback)},
+			{"help", sw_python_text(option->help ? option->help : "")},
+			{NULL, NULL},
+		};
+		if (!sw_python_append(list, sw_python_dict(items)))
 			return false;
 	}
 	return true;
@@ -150,7 +198,7 @@ static PyObject *module_commands(PyObject *module, PyObject *unused)
 	if (!list)
 		return NULL;
 	for (const struct sw_command *const *command = sw_commands; *command; command++) {
-		if (!append(list, describe(*command))) {
+		if (!sw_python_append(list, describe(*command))) {
 			Py_DECREF(list);
 			return NULL;
 		}

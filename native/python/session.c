@@ -3,28 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine runs without the interpreter's lock, so that other Python threads go on; its
- * callbacks, which come on the calling thread, take the lock back for as long as they last.
- * `busy` keeps a second call out of the engine meanwhile. */
-struct session {
-	PyObject_HEAD PyObject *module;
-	struct sw_session *session; /* NULL: closed */
-	struct sw_work work;
-	PyObject *cancelled, *progress; /* callables, or NULL */
-	PyThreadState *caller;		/* of the call that is in the engine; NULL: none */
-	bool busy;
-};
-
 /* ---- in and out of the engine ---- */
 
-static bool enter(struct session *self)
+static PyObject *refuse(const struct sw_python_session *self, const char *why, const char *hint)
+{
+	return sw_python_raise(self->module,
+			       sw_error_hint(sw_error_format(SW_ERR_USAGE, "%s", why), "%s", hint));
+}
+
+bool sw_python_enter(struct sw_python_session *self)
 {
 	if (self->busy) {
-		sw_python_raise(
-			self->module,
-			sw_error_hint(sw_error_format(SW_ERR_USAGE, "the session is at work in "
-								    "another call"),
-				      "open a second session"));
+		refuse(self, "the session is at work in another call", "open a second session");
 		return false;
 	}
 	self->busy = true;
@@ -32,11 +22,24 @@ static bool enter(struct session *self)
 	return true;
 }
 
-static void leave(struct session *self)
+void sw_python_return(struct sw_python_session *self)
 {
 	PyEval_RestoreThread(self->caller);
 	self->caller = NULL;
+}
+
+void sw_python_leave(struct sw_python_session *self)
+{
+	if (self->caller)
+		sw_python_return(self);
 	self->busy = false;
+}
+
+bool sw_python_is_open(const struct sw_python_session *self)
+{
+	if (!self->session)
+		refuse(self, "the session is closed", "open another");
+	return self->session;
 }
 
 static bool is_true(PyObject *result)
@@ -49,7 +52,7 @@ static bool is_true(PyObject *result)
 /* sw_work.cancelled: Ctrl-C, an exception of a callback, or the host's own wish. */
 static bool on_cancelled(void *context)
 {
-	struct session *self = context;
+	struct sw_python_session *self = context;
 
 	if (!self->caller)
 		return false;
@@ -64,7 +67,7 @@ static bool on_cancelled(void *context)
 /* sw_work.progress; an exception stays set until on_cancelled() sees it. */
 static void on_progress(void *context, const char *stage, uint64_t done, uint64_t total)
 {
-	struct session *self = context;
+	struct sw_python_session *self = context;
 
 	if (!self->caller)
 		return;
@@ -156,11 +159,12 @@ static void free_open_arguments(struct open_arguments *arguments)
 	sw_threads_free(&arguments->debugged);
 }
 
-static struct session *session_alloc(PyObject *module, const struct open_arguments *arguments)
+static struct sw_python_session *session_alloc(PyObject *module,
+					       const struct open_arguments *arguments)
 {
 	PyTypeObject *type = (PyTypeObject *)sw_python_state(module)->session_type;
 	allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-	struct session *self = (struct session *)allocate(type, 0);
+	struct sw_python_session *self = (struct sw_python_session *)allocate(type, 0);
 
 	if (!self)
 		return NULL;
@@ -184,7 +188,7 @@ static const char *path_text(PyObject *bytes)
 	return bytes ? PyBytes_AsString(bytes) : NULL;
 }
 
-static bool session_open(struct session *self, const struct open_arguments *arguments)
+static bool session_open(struct sw_python_session *self, const struct open_arguments *arguments)
 {
 	struct sw_session_options options = {
 		.core = path_text(arguments->core),
@@ -196,10 +200,10 @@ static bool session_open(struct session *self, const struct open_arguments *argu
 	};
 	struct sw_error *error;
 
-	if (!enter(self))
+	if (!sw_python_enter(self))
 		return false;
 	error = sw_session_open(&options, &self->work, &self->session);
-	leave(self);
+	sw_python_leave(self);
 	if (error)
 		sw_python_raise(self->module, error);
 	return !PyErr_Occurred();
@@ -208,7 +212,7 @@ static bool session_open(struct session *self, const struct open_arguments *argu
 PyObject *sw_python_open(PyObject *module, PyObject *args, PyObject *kwargs)
 {
 	struct open_arguments arguments = {0};
-	struct session *self = NULL;
+	struct sw_python_session *self = NULL;
 
 	if (parse_open(args, kwargs, &arguments))
 		self = session_alloc(module, &arguments);
@@ -251,7 +255,7 @@ static struct sw_error *parse_call(struct call *call)
 }
 
 /* --threads and --max-memory hold for one call. */
-static struct sw_error *run_in_engine(struct session *self, const struct call *call,
+static struct sw_error *run_in_engine(struct sw_python_session *self, const struct call *call,
 				      struct sw_report **report)
 {
 	unsigned workers = self->work.workers;
@@ -264,20 +268,15 @@ static struct sw_error *run_in_engine(struct session *self, const struct call *c
 	return error;
 }
 
-static struct sw_report *run_call(struct session *self, const struct call *call)
+static struct sw_report *run_call(struct sw_python_session *self, const struct call *call)
 {
 	struct sw_report *report = NULL;
 	struct sw_error *error;
 
-	if (!self->session) {
-		error = sw_error_format(SW_ERR_USAGE, "the session is closed");
-		sw_python_raise(self->module, error);
-		return NULL;
-	}
-	if (!enter(self))
+	if (!sw_python_is_open(self) || !sw_python_enter(self))
 		return NULL;
 	error = run_in_engine(self, call, &report);
-	leave(self);
+	sw_python_leave(self);
 	if (!error && !PyErr_Occurred())
 		return report;
 	if (error)
@@ -288,7 +287,7 @@ static struct sw_report *run_call(struct session *self, const struct call *call)
 
 static PyObject *session_run(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 	struct call call = {0};
 	struct sw_report *report = NULL;
 	PyObject *result = NULL;
@@ -354,8 +353,8 @@ static bool evaluate_addresses(struct call *call, PyObject *evaluate)
 }
 
 /* What there is to print, which is nothing once it went to a file. */
-static PyObject *render(struct session *self, const struct call *call, struct sw_report *report,
-			unsigned width)
+static PyObject *render(struct sw_python_session *self, const struct call *call,
+			struct sw_report *report, unsigned width)
 {
 	const char *path = sw_arguments_text(&call->arguments, "output");
 	enum sw_status status = sw_command_status(report, &call->arguments);
@@ -375,7 +374,7 @@ static PyObject *render(struct session *self, const struct call *call, struct sw
 }
 
 /* The whole of a command line but for opening and printing. */
-static PyObject *run_line(struct session *self, struct call *call, unsigned width,
+static PyObject *run_line(struct sw_python_session *self, struct call *call, unsigned width,
 			  PyObject *evaluate)
 {
 	struct sw_error *error = parse_call(call);
@@ -400,7 +399,7 @@ static PyObject *run_line(struct session *self, struct call *call, unsigned widt
 static PyObject *session_run_words(PyObject *object, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = {"words", "width", "evaluate", NULL};
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 	struct call call = {0};
 	PyObject *words, *evaluate = Py_None, *result = NULL;
 	unsigned width = 0;
@@ -423,7 +422,7 @@ static PyObject *session_run_words(PyObject *object, PyObject *args, PyObject *k
 
 /* ---- the object ---- */
 
-static void close_session(struct session *self)
+static void close_session(struct sw_python_session *self)
 {
 	struct sw_session *session = self->session;
 	self->session = NULL;
@@ -433,13 +432,13 @@ static void close_session(struct session *self)
 
 static PyObject *session_close(PyObject *object, PyObject *unused)
 {
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 	(void)unused;
 
-	if (!enter(self))
+	if (!sw_python_enter(self))
 		return NULL;
 	close_session(self);
-	leave(self);
+	sw_python_leave(self);
 	Py_RETURN_NONE;
 }
 
@@ -459,12 +458,12 @@ static PyObject *session_exit(PyObject *self, PyObject *args)
 static PyObject *session_closed(PyObject *self, void *unused)
 {
 	(void)unused;
-	return PyBool_FromLong(!((struct session *)self)->session);
+	return PyBool_FromLong(!((struct sw_python_session *)self)->session);
 }
 
 static int session_traverse(PyObject *object, visitproc visit, void *arg)
 {
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 
 	Py_VISIT(Py_TYPE(object));
 	Py_VISIT(self->module);
@@ -475,7 +474,7 @@ static int session_traverse(PyObject *object, visitproc visit, void *arg)
 
 static int session_clear(PyObject *object)
 {
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 
 	Py_CLEAR(self->cancelled);
 	Py_CLEAR(self->progress);
@@ -484,7 +483,7 @@ static int session_clear(PyObject *object)
 
 static void session_dealloc(PyObject *object)
 {
-	struct session *self = (struct session *)object;
+	struct sw_python_session *self = (struct sw_python_session *)object;
 	PyTypeObject *type = Py_TYPE(object);
 	freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
 
@@ -502,6 +501,14 @@ static PyMethodDef methods[] = {
 	{"run_words", (PyCFunction)(void (*)(void))session_run_words, METH_VARARGS | METH_KEYWORDS,
 	 "run_words($self, words, width=0, evaluate=None)\n--\n\n"
 	 "Runs a command line; gives (text, status)."},
+	{"goroutines", sw_python_goroutines, METH_NOARGS,
+	 "goroutines($self, /)\n--\n\nAll goroutines, as a list of dicts."},
+	{"goroutine", sw_python_goroutine, METH_O,
+	 "goroutine($self, goid, /)\n--\n\nOne goroutine with its frames, as a dict."},
+	{"object", sw_python_object, METH_O,
+	 "object($self, address, /)\n--\n\nThe object of the heap that holds an address, as a dict."},
+	{"type_names", sw_python_type_names, METH_NOARGS,
+	 "type_names($self, /)\n--\n\nThe types that objects of the heap have, in order."},
 	{"close", session_close, METH_NOARGS, "close($self, /)\n--\n\nLets the target go."},
 	{"__enter__", session_enter, METH_NOARGS, NULL},
 	{"__exit__", session_exit, METH_VARARGS, NULL},
@@ -526,7 +533,7 @@ static PyType_Slot slots[] = {
 
 PyType_Spec sw_python_session_spec = {
 	.name = "spanwalk.Session",
-	.basicsize = sizeof(struct session),
+	.basicsize = sizeof(struct sw_python_session),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
 	.slots = slots,
 };

@@ -53,6 +53,7 @@ class Error(Exception):
 class Option(TypedDict):
     name: str  # "min-fraction" for --min-fraction
     value: str | None  # what to call its value, None for a flag
+    choices: list[str] | None  # the values there are, None where any text or number goes
     default: str | None
     help: str  # one line
 
@@ -62,6 +63,67 @@ class Command(TypedDict):
     usage: str  # its arguments: "", "ADDR", "TYPE"
     summary: str  # one line
     options: list[Option]  # those of every command, then its own
+
+@type_check_only
+class Place(TypedDict):
+    function: str  # "main.(*parser).line"
+    file: str | None
+    line: int  # 0 where the file is not known
+
+@type_check_only
+class Frame(Place):
+    """A frame of the machine; `function` is the one that the code stands in, `line` that of the
+    call it has made, or of the code that runs next."""
+
+    inlined: list[Place]  # the calls that the compiler inlined into it, innermost first
+    pc: int
+    sp: int
+    cfa: int  # the caller's sp once this function returns: where DWARF's CFA is
+    is_call: bool  # pc is a return address: lines and variables are those of pc - 1
+
+@type_check_only
+class Goroutine(TypedDict):
+    goid: int
+    address: int  # of the runtime.g
+    status: str  # "running", "runnable", "syscall", "waiting", …, as in Go's tracebacks
+    wait_reason: str | None  # "chan receive", when it waits
+    system: bool  # one of the runtime's own
+    thread: int | None  # the thread it is on, when that is known
+    # Of the innermost frame: the registers of its thread when it runs, what it left Go with when it
+    # is in a system call or in C, else what was saved when it was stopped.
+    pc: int
+    sp: int
+    fp: int | None  # the frame pointer register there: rbp, x29
+    lr: int | None  # arm64: the link register there
+    stack_low: int  # the stack is from here
+    stack_high: int  # up to here
+    parent: int | None  # the goroutine that made it
+    created_by: Place | None  # the go statement
+    start: Place | None  # the function it began with
+
+@type_check_only
+class WalkedGoroutine(Goroutine):
+    frames: list[Frame]  # innermost first
+    complete: bool  # False when the walk ended early; `warnings` says why
+    warnings: list[str]
+
+@type_check_only
+class Object(TypedDict):
+    address: int  # where it starts
+    size_bytes: int  # of its slot
+    type: str | None  # "main.session"; of the memory behind a reference, the reference's: "[]int"
+    role: Literal[
+        "value",  # of `type`, or several of them
+        "array",  # the elements of a slice
+        "string",  # the bytes of a string
+        "map",  # what a map value points to
+        "chan",  # what a channel value points to
+        "func",  # a closure
+        "part",  # of a map
+        None,  # the type is not known
+    ]
+    element: str | None  # of an "array"
+    descriptor: int | None  # in the target: of `type`; of an "array" that of its elements
 
 @final
 class Report:
@@ -115,6 +177,21 @@ class Session:
         The first word is the command; --json, --output and --help do as in the program.
         `evaluate` is asked for the value of an ADDR that is no number. Raises as run() does.
         """
+
+    def goroutines(self) -> list[Goroutine]:
+        """All goroutines but the dead, in the order in which the runtime made them. Walks no
+        stack: 100,000 take about half a second. Raises as run() does."""
+
+    def goroutine(self, goid: int, /) -> WalkedGoroutine:
+        """One goroutine with its frames, as those of a collection that starts now. A damaged stack
+        gives what could be walked. Raises Error("not_found") for a number that none has."""
+
+    def object(self, address: int, /) -> Object:
+        """The live object of the Go heap that holds an address. Marks the heap and finds the types
+        of all objects when first asked. Raises Error("not_found") where there is none."""
+
+    def type_names(self) -> list[str]:
+        """The names of the types that live objects have, sorted; what `find` takes."""
 
     def close(self) -> None:
         """Frees what was built and lets the target go. May be called twice."""

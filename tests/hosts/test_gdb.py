@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from conftest import BUILD, CORES, NEWEST, ROOT, spanwalk
-
-SCRIPT = ROOT / "gdb" / "spanwalk_gdb.py"
-# Without the user's own settings, and without Go's own script.
-GDB = ("gdb", "-q", "-nx", "-batch", "-iex", "set auto-load no")
-
-
-class Output(NamedTuple):
-    status: int
-    text: str
-    errors: str  # without what GDB says of sources and cores
-
-
-def command_line(*commands: str, target: tuple[object, ...] = ()) -> list[str]:
-    words = [*GDB, *map(str, target), "-ex", f"source {SCRIPT}"]
-    return words + [word for command in commands for word in ("-ex", command)]
-
-
-def gdb(*commands: str, target: tuple[object, ...] = (), cwd: Path | None = None) -> Output:
-    done = subprocess.run(
-        command_line(*commands, target=target),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd=cwd,
-        env=os.environ | {"SPANWALK_BUILD": str(BUILD)},
-    )
-    return Output(done.returncode, done.stdout, errors_of(done.stderr))
-
-
-def errors_of(text: str) -> str:
-    ours = ("spanwalk: ", "hint: ", "Traceback", "Python Exception", "Error")
-    return "".join(line for line in text.splitlines(keepends=True) if line.startswith(ours))
-
-
-def echoed(text: str, name: str) -> str:
-    """What was printed between `echo NAME\\n` and the next."""
-    return text.split(f"<{name}>\n")[1].split("<")[0]
+from conftest import CORES, NEWEST, ROOT, spanwalk
+from gdb_host import ENVIRONMENT, command_line, echoed, errors_of, gdb
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +43,36 @@ def test_no_command_of_gdb_is_hidden() -> None:
     assert "usage: find TYPE" in output.text
 
 
+def completed(text: str, **options: Any) -> list[str]:
+    """What GDB offers for the last word."""
+    start = text.rpartition(" ")[0]
+    lines = gdb(f"complete {text}", **options).text.splitlines()
+    return [line[len(start) + 1 :] for line in lines if line.startswith(f"{start} ")]
+
+
 def test_completion() -> None:
-    output = gdb("complete leak-roots --min-f", "complete spanwalk leak-r")
-    assert output.text == "leak-roots --min-fraction\nspanwalk leak-roots\n"
+    assert completed("spanwalk leak-r") == ["leak-roots"]
+    assert completed("leak-roots --min-f") == ["--min-fraction"]
+    assert completed("leak-roots --by ") == ["package", "root", "type"]
+    assert completed("leak-roots --limit 3 --by=t") == ["--by=type"]
+    assert completed("leak-roots --limit ") == []
+    assert completed("spanwalk goroutine --o") == ["--off"]
+    assert completed("spanwalk find ") == []
+    assert "/tmp" in " ".join(completed("heap --output /tm"))
+
+
+@pytest.mark.needs_go
+def test_completion_of_types_and_goroutines() -> None:
+    made = CORES.make("values", NEWEST)
+    types = {"main.bigKey", "main.bigValue", "main.lookup", "main.point"}
+    # Of a core those that objects have; of a program alone all that GDB knows.
+    for target in ((made.exe, made.core), (made.exe,)):
+        assert types <= set(completed("spanwalk find main.", target=target))
+        assert completed("spanwalk find main.bigK", target=target) == ["main.bigKey"]
+    target = (made.exe, made.core)
+    assert "main.level" not in completed("spanwalk find main.", target=target)
+    assert completed("spanwalk find --limit 3 truth.Pro", target=target) == ["truth.Program"]
+    assert "1" in completed("spanwalk goroutine ", target=target)
 
 
 def test_a_folder_gdb_on_the_path_does_no_harm() -> None:
@@ -199,7 +187,7 @@ class TestLive:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"SPANWALK_BUILD": str(BUILD)},
+            env=ENVIRONMENT,
         ) as running:
             assert running.stdout
             while "<begin>" not in running.stdout.readline():
