@@ -1,0 +1,6 @@
+//go:build !go1.23
+
+package main
+
+//go:noinline
+func ranging(n int) { park() }
