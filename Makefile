@@ -210,3 +210,8 @@ bench: all
 .PHONY: bench-discovery
 bench-discovery: all
 	$(PYTHON) tests/bench/discovery.py --build $(BUILD) $(BENCH_ARGS)
+
+# What 100,000 goroutines cost.
+.PHONY: bench-goroutines
+bench-goroutines: all
+	$(PYTHON) tests/bench/goroutines.py --build $(BUILD) --write docs/performance.md $(BENCH_ARGS)
