@@ -1,9 +1,8 @@
 /* goroutine-leaks: which goroutines can never run again, and what they hold. */
-#include "base/map.h"
 #include "command/cluster_retained.h"
 #include "command/command.h"
+#include "command/leak_cycles.h"
 #include "command/leak_rows.h"
-#include "command/wait_words.h"
 #include "go/clock.h"
 
 #include <inttypes.h>
@@ -200,95 +199,6 @@ static struct sw_error *report_table(struct search *search, const char *name,
 	return NULL;
 }
 
-/* ---- circles ---- */
-
-SW_MAP(uint32_t, circle_rows);
-
-/* Circles of goroutines with the same stacks are told once. */
-static uint64_t circle_key(const struct search *search, const struct sw_wait_cycle *cycle)
-{
-	uint64_t least = UINT64_MAX, key = cycle->count;
-	uint32_t first = 0;
-
-	for (uint32_t i = 0; i < cycle->count; i++) {
-		uint64_t fingerprint =
-			sw_goroutine_fingerprint(&search->view.goroutines, cycle->goroutines[i]);
-		if (fingerprint < least) {
-			least = fingerprint;
-			first = i;
-		}
-	}
-	for (uint32_t i = 0; i < cycle->count; i++)
-		key = key * 0x100000001b3 +
-		      sw_goroutine_fingerprint(&search->view.goroutines,
-					       cycle->goroutines[(first + i) % cycle->count]);
-	return key + !key;
-}
-
-static struct sw_error *report_circles(struct search *search)
-{
-	uint64_t limit = sw_arguments_limit(search->arguments);
-	struct circle_rows rows = {0};
-	json_t *counts = json_array(), *list = json_array();
-	struct sw_error *error = NULL;
-
-	for (size_t i = 0; !error && i < search->cycles.count; i++) {
-		uint64_t key = circle_key(search, &search->cycles.items[i]);
-		const uint32_t *row = circle_rows_find(&rows, key);
-		if (row) {
-			json_t *count = json_array_get(counts, *row);
-			json_integer_set(count, json_integer_value(count) + 1);
-			continue;
-		}
-		error = circle_rows_set(&rows, key, (uint32_t)json_array_size(counts));
-		json_array_append_new(counts, json_integer(1));
-		if (json_array_size(list) < limit)
-			json_array_append_new(list, sw_wait_cycle_json(&search->wakers,
-								       &search->cycles.items[i]));
-	}
-	sw_report_table(search->report, "cycles", NULL);
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		json_t *row = json_array_get(list, i);
-		json_object_set(row, "count", json_array_get(counts, i));
-		sw_report_row(search->report, "cycles", json_incref(row));
-	}
-	if (json_array_size(counts) > json_array_size(list))
-		sw_report_omitted(search->report, "cycles",
-				  json_array_size(counts) - json_array_size(list));
-	circle_rows_free(&rows);
-	json_decref(counts);
-	json_decref(list);
-	return error;
-}
-
-static void list_circles(struct search *search)
-{
-	json_t *rows = sw_report_rows(search->report, "cycles"), *row, *step;
-	size_t size, i, k;
-	char *text = NULL;
-	FILE *lines = json_array_size(rows) ? open_memstream(&text, &size) : NULL;
-
-	if (!lines)
-		return;
-	fputs("cycles:\n", lines);
-	json_array_foreach(rows, i, row)
-	{
-		long long count = json_integer_value(json_object_get(row, "count"));
-		fprintf(lines, "  %lld circle%s of %zu goroutine%s%s\n", count,
-			count == 1 ? "" : "s", json_array_size(json_object_get(row, "goroutines")),
-			json_array_size(json_object_get(row, "goroutines")) == 1 ? "" : "s",
-			count == 1 ? ":" : ", such as:");
-		json_array_foreach(json_object_get(row, "steps"), k, step)
-		{
-			const char *line = json_string_value(json_object_get(step, "text"));
-			fprintf(lines, "      %s\n", line ? line : "?");
-		}
-	}
-	fclose(lines);
-	sw_report_listing(search->report, "cycles", text);
-	free(text);
-}
-
 /* ---- summary ---- */
 
 static double share(const struct search *search)
@@ -334,6 +244,8 @@ static void add_summary(struct search *search)
 static void add_sentences(struct search *search)
 {
 	size_t leaked = search->leaked.count, suspects = search->suspects.count;
+	if (!leaked) /* not proven */
+		suspects -= search->leaks.leaked;
 	char count[32], heap[16], stacks[16];
 
 	if (leaked)
@@ -344,6 +256,12 @@ static void add_sentences(struct search *search)
 				   leaked == 1 ? "it retains" : "they retain",
 				   sw_text_bytes(search->leaks.retained_bytes, heap),
 				   100 * share(search), sw_text_bytes(stack_bytes(search), stacks));
+	else if (search->leaks.leaked)
+		sw_report_sentence(search->report,
+				   "%s goroutine%s to be leaked, but parts of the target are "
+				   "missing: nothing is proven.",
+				   sw_text_count(search->leaks.leaked, count),
+				   search->leaks.leaked == 1 ? " seems" : "s seem");
 	else
 		sw_report_sentence(search->report,
 				   "No goroutine is leaked: whatever one waits for, somebody who "
@@ -428,7 +346,9 @@ static struct sw_error *build_tables(struct search *search)
 	if (!error)
 		error = report_table(search, "leaked", &search->tables[0]);
 	if (!error)
-		error = report_circles(search);
+		error = sw_leak_cycles_report(&search->wakers, &search->cycles,
+					      sw_arguments_limit(search->arguments),
+					      search->report);
 	if (!error)
 		error = report_table(search, "suspects", &search->tables[1]);
 	return error;
@@ -443,6 +363,7 @@ static struct sw_error *find(struct search *search)
 	if (!error)
 		error = sw_go_find_leaks(naming->go, naming->heap, search->view.work,
 					 &search->leaks);
+	search->tables[0].is_leaked = search->tables[1].is_leaked = search->leaks.is_leaked;
 	if (!error)
 		error = sw_goroutine_view_init(&search->view.goroutines, search->session);
 	if (!error)
@@ -471,14 +392,13 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 				.arguments = arguments,
 				.report = report,
 				.view = {.work = sw_session_work(session)},
-				.tables = {{.is_leaked = true}}};
+				.tables = {{.is_proven = true}}};
 	struct sw_error *error = find(&search);
 	if (!error)
 		error = build_tables(&search);
 	if (!error) {
 		add_sentences(&search);
 		add_summary(&search);
-		list_circles(&search);
 		add_findings(&search);
 		add_next(&search);
 		sw_report_warnings(report, &search.warnings);

@@ -228,9 +228,14 @@ static void find_suspect(const struct sw_leak_evidence *evidence, struct sw_leak
 
 void sw_leak_pattern_find(const struct sw_leak_evidence *evidence, struct sw_leak_pattern *out)
 {
-	*out = (struct sw_leak_pattern){.name = "wait"};
-	if (evidence->is_leaked)
-		find_leak(evidence, out);
-	else
+	struct sw_leak_pattern found = {.name = "wait"};
+
+	*out = found;
+	if (!evidence->is_leaked) {
 		find_suspect(evidence, out);
+		return;
+	}
+	find_leak(evidence, &found);
+	tell(out, found.name, "%s%s",
+	     evidence->is_proven ? "" : "As far as can be seen: ", found.explanation);
 }

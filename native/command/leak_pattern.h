@@ -15,6 +15,7 @@ struct sw_leak_evidence {
 	uint32_t goroutine;
 	const struct sw_blocked_on *on;
 	bool is_leaked;	  /* else only a suspect: it can be reached */
+	bool is_proven;	  /* else parts of the target are missing */
 	bool is_in_cycle; /* of sw_wakers_cycles() */
 };
 

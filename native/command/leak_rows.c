@@ -18,7 +18,8 @@ void sw_leak_row_pattern(struct sw_wakers *wakers, const struct sw_leak_table *t
 		.wakers = wakers,
 		.goroutine = first,
 		.on = &on,
-		.is_leaked = table->is_leaked,
+		.is_leaked = table->is_leaked[first],
+		.is_proven = table->is_proven,
 		.is_in_cycle = table->in_cycle && sw_bitset_has(table->in_cycle, first),
 	};
 	sw_leak_pattern_find(&evidence, out);
@@ -48,6 +49,8 @@ json_t *sw_leak_row(struct sw_wakers *wakers, const struct sw_leak_table *table,
 	json_object_set_new(row, "pattern", json_string(pattern.name));
 	json_object_set_new(row, "explanation", sw_json_string(pattern.explanation));
 	json_object_set_new(row, "blocked_on", sw_blocked_on_json(wakers, first, &on));
+	if (table->is_leaked[first] && !table->is_proven)
+		json_object_set_new(row, "unproven_leak", json_true());
 	json_t *rest = sw_goroutine_cluster_row(&wakers->view->goroutines, cluster);
 	json_object_update_missing(row, rest);
 	json_decref(rest);
@@ -116,7 +119,7 @@ static void put_head(const struct sw_wait_view *view, const struct sw_goroutine_
 		cluster->wait_reason ? cluster->wait_reason : "?",
 		function_of(view, cluster->members[0]));
 	if (waiting)
-		fprintf(out, " for %s", waiting);
+		fprintf(out, " for %s or longer", waiting);
 	fprintf(out, ": %s\n", pattern);
 	free(waiting);
 	json_decref(seconds);

@@ -8,8 +8,9 @@
 /* One of the tables `leaked` and `suspects`. */
 struct sw_leak_table {
 	struct sw_goroutine_clusters clusters; /* with retained_bytes */
-	bool is_leaked;
-	const uint64_t *in_cycle; /* bits by goroutine; NULL: none */
+	bool is_proven;			       /* its goroutines are leaked */
+	const uint8_t *is_leaked;	       /* by goroutine: it is, or seems to be */
+	const uint64_t *in_cycle;	       /* bits by goroutine; NULL: none */
 };
 
 /* {goroutines, function, wait_reason, blocked_on, created_by, goids, pattern, explanation, frames,

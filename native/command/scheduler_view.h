@@ -29,6 +29,11 @@ static inline const struct sw_goroutine *sw_scheduler_goroutine(
 	return index == SW_GO_NONE ? NULL : &view->go->goroutines.items[index];
 }
 
+/* ---- scheduler_view.c ---- */
+
+/* Fills the counts from view->scheduler and view->go. */
+void sw_scheduler_count(struct sw_scheduler_view *view);
+
 /* The function that a goroutine began with, or NULL. */
 const char *sw_scheduler_start(const struct sw_scheduler_view *view, const struct sw_goroutine *g);
 

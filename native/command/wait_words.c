@@ -32,7 +32,8 @@ static json_t *channel_json(const struct sw_wait_view *view, sw_addr address, bo
 	json_object_set_new(json, "length", json_integer((json_int_t)channel.length));
 	json_object_set_new(json, "closed", json_boolean(channel.is_closed));
 	if (channel.has_timer)
-		json_object_set_new(json, "timer", json_true());
+		json_object_set_new(json, "timer",
+				    json_string(channel.is_ticker ? "ticker" : "timer"));
 	return json;
 }
 

@@ -1,7 +1,5 @@
 #include "go/clock.h"
 
-#include <time.h>
-
 enum { MAX_PS = 1 << 20 };
 #define MAX_UPTIME ((uint64_t)50 * 365 * 86400 * 1000000000) /* ns; more only damage has */
 
@@ -45,11 +43,7 @@ static int64_t latest_moment(const struct sw_go *go)
 
 int64_t sw_go_now(const struct sw_go *go)
 {
-	struct timespec time;
-
-	if (go->target->kind != SW_TARGET_PROCESS || clock_gettime(CLOCK_MONOTONIC, &time))
-		return latest_moment(go);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+	return go->target->taken_ns ? go->target->taken_ns : latest_moment(go);
 }
 
 int64_t sw_go_waiting_ns(const struct sw_goroutine *goroutine, int64_t now)

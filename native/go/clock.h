@@ -4,9 +4,9 @@
 
 #include "go/runtime.h"
 
-/* nanotime() (CLOCK_MONOTONIC, ns) when the image was taken. Of a process it is this machine's
- * clock now. A core does not store it: the latest moment that the runtime has written down
- * anywhere is taken, which is at most the truth; 0 when there is none. */
+/* nanotime() (CLOCK_MONOTONIC, ns) when the image was taken. Of a process it is known. A core does
+ * not store it: the latest moment that the runtime has written down anywhere is taken, which is at
+ * most the truth; 0 when there is none. */
 int64_t sw_go_now(const struct sw_go *go);
 
 /* How long a goroutine has been waiting or in a system call, in ns, at least: a collection writes

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -309,7 +310,10 @@ static struct sw_error *name_exe(int pid, struct sw_target *target)
 struct sw_error *sw_procfs_describe(int pid, const struct sw_vmas *vmas, struct sw_target *target)
 {
 	struct sw_error *error = NULL;
+	struct timespec now;
 
+	if (!clock_gettime(CLOCK_MONOTONIC, &now))
+		target->taken_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	for (size_t i = 0; !error && i < vmas->count; i++) {
 		const struct sw_vma *vma = &vmas->items[i];
 		if (vma->inode && vma->path[0] == '/')

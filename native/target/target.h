@@ -59,6 +59,8 @@ struct sw_target {
 	struct sw_threads threads;
 	struct sw_warnings warnings; /* truncated core, unreadable regions, … */
 	double stopped_seconds;	     /* how long a process was stopped; 0 for a core */
+	int64_t taken_ns; /* CLOCK_MONOTONIC when a process was copied; 0 for a core, which does not
+			   * say */
 
 	void (*close)(struct sw_target *target); /* releases what `opened` owns */
 	void *opened;
