@@ -259,14 +259,34 @@ static struct sw_error *mark(struct sw_session *session)
 	return NULL;
 }
 
-/* After an error nothing of a half-built heap stays: the next command starts afresh. */
+/* Nothing of a half-built heap stays, nor what was said of it. The runtime does: callers have it.
+ */
 static void forget_heap(struct sw_session *session)
 {
 	sw_index_forget_marks(session->index, session->work);
 	sw_heap_free(&session->heap, session->work);
 	memset(&session->heap, 0, sizeof(session->heap));
-	forget_go(session);
+	sw_go_forget_roots(session->go);
 	sw_warnings_clear(&session->warnings);
+}
+
+/* By what an index says, and again without it when that is not of this heap. */
+static struct sw_error *build_heap(struct sw_session *session)
+{
+	struct sw_warnings before = session->warnings;
+	session->warnings = (struct sw_warnings){0};
+	struct sw_error *error = mark(session);
+	if (!error && !sw_index_fits(session->index, session->go, &session->heap)) {
+		forget_heap(session);
+		error = mark(session);
+		if (!error)
+			sw_index_fits(session->index, session->go, &session->heap);
+	}
+	if (error)
+		forget_heap(session);
+	sw_warnings_move(&before, &session->warnings);
+	session->warnings = before;
+	return error;
 }
 
 struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out)
@@ -276,19 +296,9 @@ struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **ou
 	*out = &session->heap;
 	if (error || session->has_heap)
 		return error;
-	error = mark(session);
-	if (!error && !sw_index_fits(session->index, session->go, &session->heap)) {
-		forget_heap(session);
-		error = sw_session_go(session, &go);
-		if (!error)
-			error = mark(session);
-		if (!error)
-			sw_index_fits(session->index, session->go, &session->heap);
-	}
-	if (error) {
-		forget_heap(session);
+	error = build_heap(session);
+	if (error)
 		return error;
-	}
 	warn_of_marking(session);
 	session->has_heap = true;
 	return NULL;

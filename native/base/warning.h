@@ -21,6 +21,9 @@ SW_VECTOR(struct sw_warning, sw_warnings);
 void sw_warn(struct sw_warnings *warnings, bool incomplete, const char *code, const char *hint,
 	     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Adds those of `from`, as if they had come behind what is there; `from` is empty then. */
+void sw_warnings_move(struct sw_warnings *warnings, struct sw_warnings *from);
+
 /* Frees the strings and the array. */
 void sw_warnings_clear(struct sw_warnings *warnings);
 

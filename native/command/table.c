@@ -14,10 +14,8 @@ extern const struct sw_command sw_command_scheduler;
 extern const struct sw_command sw_command_stack;
 
 const struct sw_command *const sw_commands[] = {
-	&sw_command_goroutines, &sw_command_stack, &sw_command_goroutine_leaks,
-	&sw_command_leak_roots, &sw_command_who_holds,
-	&sw_command_retained,	&sw_command_heap_types,
-	&sw_command_find_type,	&sw_command_heap,
-	&sw_command_verify,	&sw_command_scheduler,
-	NULL,
+	&sw_command_goroutines, &sw_command_stack,     &sw_command_goroutine_leaks,
+	&sw_command_leak_roots, &sw_command_who_holds, &sw_command_retained,
+	&sw_command_heap_types, &sw_command_find_type, &sw_command_heap,
+	&sw_command_verify,	&sw_command_scheduler, NULL,
 };

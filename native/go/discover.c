@@ -51,6 +51,7 @@ static struct sw_error *discover(struct sw_go *go)
 		sw_go_read_spans,
 		sw_go_read_goroutines,
 		sw_go_check_layout,
+		sw_go_drop_overlapping_spans, /* behind the check, which is to see them all */
 		sw_go_read_wait_reasons,
 	};
 	struct sw_error *error = NULL;
@@ -91,12 +92,7 @@ void sw_go_close(struct sw_go *go)
 {
 	if (!go)
 		return;
-	for (size_t i = 0; i < go->roots.count; i++)
-		free(go->roots.items[i].name);
-	sw_go_roots_free(&go->roots);
-	if (go->waits)
-		sw_go_waits_free(go->waits);
-	free(go->waits);
+	sw_go_forget_roots(go);
 	sw_goroutines_free(&go->goroutines);
 	sw_go_spans_free(&go->spans);
 	sw_go_modules_free(&go->modules);

@@ -1,5 +1,6 @@
 /* The roots of a collection that starts now (runtime/mgcmark.go markroot). */
 #include "go/root.h"
+#include "go/wait.h"
 
 struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap)
 {
@@ -29,4 +30,16 @@ struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap)
 	if (!error)
 		error = sw_roots_add_timers(&collector);
 	return error;
+}
+
+void sw_go_forget_roots(struct sw_go *go)
+{
+	for (size_t i = 0; i < go->roots.count; i++)
+		free(go->roots.items[i].name);
+	sw_go_roots_free(&go->roots);
+	if (go->waits)
+		sw_go_waits_free(go->waits);
+	free(go->waits);
+	go->waits = NULL;
+	go->damaged_masks = 0;
 }

@@ -173,8 +173,8 @@ static struct sw_error *add_timers_of(struct sw_root_collector *collector, sw_ad
 	    !sw_memory_u64(go->memory, p + go->layout.p.timers + 8, &count) || !count)
 		return NULL;
 	sw_slot slot = sw_heap_slot(heap, array);
-	if (slot == SW_NO_SLOT || !sw_heap_is_marked(heap, slot) ||
-	    sw_heap_is_opaque(heap, slot) || !has_room(collector, slot, array, count))
+	if (slot == SW_NO_SLOT || !sw_heap_is_marked(heap, slot) || sw_heap_is_opaque(heap, slot) ||
+	    !has_room(collector, slot, array, count))
 		return NULL;
 	struct sw_error *error =
 		sw_roots_group(collector, &collector->runtime, SW_GO_ROOT_RUNTIME, "Go runtime");

@@ -127,7 +127,7 @@ SW_VECTOR(struct sw_go_root, sw_go_roots);
 /* Addresses of the runtime's variables in the target. */
 struct sw_go_globals {
 	sw_addr firstmoduledata, mheap_, allgs, allp, gcController, memstats, gcphase, allfin;
-	sw_addr gcCleanups; /* 1.25 */
+	sw_addr gcCleanups;  /* 1.25 */
 	sw_addr sched, allm; /* sw_go_find_scheduler(); 0: not looked for, or not found */
 };
 
@@ -192,6 +192,9 @@ const struct sw_go_module *sw_go_module_of_pc(const struct sw_go *go, sw_addr pc
 
 /* ---- span.c, pointer_map.c ---- */
 struct sw_error *sw_go_read_spans(struct sw_go *go);
+/* Takes out of two spans on one page the one that is not in the runtime's map; it counts as dead.
+ */
+struct sw_error *sw_go_drop_overlapping_spans(struct sw_go *go);
 /* Is slot `index` in use, by the rules a collection that starts now would see? A swept span:
  * below freeindex or in allocBits; an unswept one: marked. */
 bool sw_go_span_is_live(const struct sw_go_span *span, uint32_t index);
@@ -235,5 +238,7 @@ struct sw_error *sw_go_layout_misfit(const struct sw_go *go, const char *format,
 /* Every root of a collection that starts now, with names: heap->roots, heap->root_words and
  * go->roots, which share their numbers. */
 struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap);
+/* Undoes it in go: they can be collected again. */
+void sw_go_forget_roots(struct sw_go *go);
 
 #endif

@@ -88,8 +88,8 @@ static struct sw_error *read_ps(const struct sw_go *go, struct sw_warnings *warn
 
 	for (uint64_t i = 0; !error && i < capacity && i < MAX_PS; i++) {
 		sw_addr p = sw_go_word_at(go, list, (sw_offset)(8 * i));
-		if (p && sw_memory_view(go->memory, p, go->layout.p.size) &&
-		    sw_go_half_at(go, p, go->layout.p.id) == i)
+		if (p && sw_go_half_at(go, p, go->layout.p.id) == i &&
+		    sw_memory_view(go->memory, p, go->layout.p.size))
 			error = sw_go_ps_add(&out->ps, read_p(go, p, i < count));
 		else if (i < count)
 			sw_warn(warnings, true, "damaged_p", NULL,

@@ -333,37 +333,62 @@ static struct sw_error *convert(struct sw_go *go, uint32_t number, struct sw_spa
 
 /* ---- spans that overlap ---- */
 
-static int by_base(const void *left, const void *right)
+static int by_base_and_place(const void *left, const void *right)
 {
-	const struct sw_span *a = left, *b = right;
-	return (a->base > b->base) - (a->base < b->base);
+	const struct sw_go_span *a = *(struct sw_go_span *const *)left;
+	const struct sw_go_span *b = *(struct sw_go_span *const *)right;
+
+	if (a->base != b->base)
+		return a->base > b->base ? 1 : -1;
+	return (a > b) - (a < b);
 }
 
-static void drop(struct sw_go *go, const struct sw_span *space)
+static void drop(struct sw_go *go, struct sw_go_span *span)
 {
-	struct sw_go_span *span = &go->spans.items[space->owner];
 	sw_error_free(damaged(go, span->address));
 	span->state = SW_GO_SPAN_DEAD;
 }
 
-/* Sorts, and takes out of two spans on one page the one that is not in the runtime's map. */
-static size_t drop_overlapping(struct sw_go *go, struct sw_span *spans, size_t count)
+static void drop_overlapping(struct sw_go *go, struct sw_go_span **spans, size_t count)
 {
 	size_t kept = 0;
-	qsort(spans, count, sizeof(*spans), by_base);
+
+	qsort(spans, count, sizeof(*spans), by_base_and_place);
 	for (size_t i = 0; i < count; i++) {
 		bool is_dropped = false;
 		while (kept && !is_dropped) {
-			const struct sw_go_span *last = &go->spans.items[spans[kept - 1].owner];
-			if (last->base + last->npages * PAGE <= spans[i].base)
+			const struct sw_go_span *last = spans[kept - 1];
+			if (last->base + last->npages * PAGE <= spans[i]->base)
 				break;
 			is_dropped = sw_go_span_is_mapped(go, last);
-			drop(go, is_dropped ? &spans[i] : &spans[--kept]);
+			drop(go, is_dropped ? spans[i] : spans[--kept]);
 		}
 		if (!is_dropped)
 			spans[kept++] = spans[i];
 	}
-	return kept;
+}
+
+struct sw_error *sw_go_drop_overlapping_spans(struct sw_go *go)
+{
+	struct sw_go_span **spans = calloc(go->spans.count + 1, sizeof(*spans));
+	size_t count = 0;
+
+	if (!spans)
+		return sw_error_memory();
+	for (size_t i = 0; i < go->spans.count; i++)
+		if (go->spans.items[i].state == SW_GO_SPAN_IN_USE)
+			spans[count++] = &go->spans.items[i];
+	drop_overlapping(go, spans, count);
+	free(spans);
+	return NULL;
+}
+
+/* ---- the space ---- */
+
+static int by_base(const void *left, const void *right)
+{
+	const struct sw_span *a = left, *b = right;
+	return (a->base > b->base) - (a->base < b->base);
 }
 
 struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
@@ -376,7 +401,7 @@ struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap)
 		if (go->spans.items[i].state == SW_GO_SPAN_IN_USE)
 			error = convert(go, (uint32_t)i, &spans[count++]);
 	if (!error)
-		count = drop_overlapping(go, spans, count);
+		qsort(spans, count, sizeof(*spans), by_base);
 	if (!error && sw_go_has_arena_bitmap(go))
 		error = sw_go_unfold_bitmaps(go, spans, count);
 	if (!error)

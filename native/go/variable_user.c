@@ -23,7 +23,6 @@ struct sw_variable_users {
 	 * ftab: of one rank the first is the largest. */
 	uint32_t *best;
 	uint32_t *first, *last; /* [words]: places + 1 of users that are not the runtime's */
-	uint64_t read; /* atomic: bytes of code; functions of a damaged table may overlap */
 };
 
 static uint64_t word_of(const struct sw_variable_users *users, sw_addr at)
@@ -99,19 +98,28 @@ static void note(struct sw_variable_users *users, uint32_t place,
 	}
 }
 
-/* The code of a function; NULL when there is none, or more was read than the text has. */
-static const uint8_t *code_of(struct sw_variable_users *users, uint64_t place, sw_addr *start,
-			      uint64_t *size)
+/* Bytes of a function's code that are worth reading. */
+static uint64_t code_size(const struct sw_go_module *module, uint64_t place, sw_addr *start)
 {
-	const struct sw_go_module *module = users->module;
 	sw_addr end;
 	if (!sw_go_func_range(module, place, start, &end) || end - *start > MAX_CODE)
-		return NULL;
-	*size = end - *start;
-	if (__atomic_add_fetch(&users->read, *size, __ATOMIC_RELAXED) >
-	    module->etext - module->text)
-		return NULL;
-	return sw_memory_view(users->go->memory, *start, *size);
+		return 0;
+	return end - *start;
+}
+
+/* How many functions have as much code as the text has: those of a damaged table may overlap. */
+static uint64_t count_functions(const struct sw_go_module *module)
+{
+	uint64_t left = module->etext - module->text, place = 0;
+	sw_addr start;
+
+	for (; place < module->ftab_count - 1; place++) {
+		uint64_t size = code_size(module, place, &start);
+		if (size > left)
+			break;
+		left -= size;
+	}
+	return place;
 }
 
 static struct sw_error *read_functions(void *context, unsigned worker, size_t begin, size_t end)
@@ -123,8 +131,8 @@ static struct sw_error *read_functions(void *context, unsigned worker, size_t be
 	(void)worker;
 	for (size_t i = begin; !error && i < end; i++) {
 		sw_addr start;
-		uint64_t size;
-		const uint8_t *code = code_of(users, i, &start, &size);
+		uint64_t size = code_size(users->module, i, &start);
+		const uint8_t *code = size ? sw_memory_view(users->go->memory, start, size) : NULL;
 		references.count = 0;
 		if (code)
 			error = sw_code_find_refs(users->go->arch, start, code, size, is_variable,
@@ -159,7 +167,7 @@ struct sw_error *sw_variable_users_find(const struct sw_go *go, const struct sw_
 	users->first = users->best + users->words;
 	users->last = users->first + users->words;
 	if (users->words)
-		error = sw_parallel_for(go->work, "code", module->ftab_count - 1, GRAIN,
+		error = sw_parallel_for(go->work, "code", count_functions(module), GRAIN,
 					read_functions, users);
 	return error;
 }

@@ -150,7 +150,7 @@ SW_VECTOR(struct sw_mark_call, sw_mark_calls);
 struct sw_mark_log {
 	size_t block_count; /* of the heap; set by the first call that is added */
 	struct sw_mark_calls calls;
-	size_t given;	/* of the calls: not owned, to be set first */
+	size_t given; /* of the calls: not owned, to be set first */
 	size_t replayed;
 };
 
