@@ -206,9 +206,23 @@ static void start_at(struct sw_go_stack_start *start, sw_addr pc, sw_addr sp, sw
 	start->lr = lr;
 }
 
-/* Where the instruction is that enters the kernel: internal/runtime/syscall.Syscall6 since 1.19
- * (runtime/internal/… at first), until 1.18 and without a pointer to errno package syscall itself.
- * Registers hold numbers there: the caller keeps what they may stand for. */
+/* Is it about to enter the kernel, or about to come back from there? */
+static bool is_at_kernel(const struct sw_go *go, sw_addr pc)
+{
+	static const uint8_t syscall[] = {0x0f, 0x05}, svc[] = {0x01, 0x00, 0x00, 0xd4};
+	bool is_arm = go->arch == SW_ARCH_ARM64;
+	const uint8_t *call = is_arm ? svc : syscall;
+	size_t size = is_arm ? sizeof(svc) : sizeof(syscall);
+	const uint8_t *code = sw_memory_view(go->memory, pc - size, 2 * size);
+
+	return code && (!memcmp(code, call, size) || !memcmp(code + size, call, size));
+}
+
+/* In assembly that calls the kernel, such as runtime.osyield and futex; and anywhere in what
+ * package syscall makes its calls by: internal/runtime/syscall.Syscall6 since 1.19
+ * (runtime/internal/… at first), until 1.18 and without a pointer to errno the package itself.
+ * Registers hold numbers there, or what was left in them: the caller keeps what they may stand for.
+ */
 static bool is_at_system_call(const struct sw_go *go, sw_addr pc)
 {
 	static const char *const names[] = {"Syscall6", "RawSyscall", "RawSyscall6",
@@ -217,6 +231,8 @@ static bool is_at_system_call(const struct sw_go *go, sw_addr pc)
 
 	if (!sw_go_find_func(go, pc, &func) || !(func.flag & SW_FUNC_ASM))
 		return false;
+	if (is_at_kernel(go, pc))
+		return true;
 	const char *name = sw_go_func_name(&func), *dot = strrchr(name, '.');
 	for (size_t i = 0; dot && i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(dot + 1, names[i]))

@@ -29,7 +29,10 @@ def wake(process: Any) -> None:
 
 STATUS = "script print('status', spanwalk_lldb.status)"
 # LLDB hears of it a little later.
-DETACHED = "script while lldb.process.GetState() == lldb.eStateStopped: pass"
+DETACHED = (
+    "script import time; [time.sleep(0.05) for _ in range(400) if lldb.process.GetState() not in "
+    "(lldb.eStateDetached, lldb.eStateExited, lldb.eStateInvalid)]"
+)
 INTERPRETER = "lldb.debugger.GetCommandInterpreter()"
 
 
