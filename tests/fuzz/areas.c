@@ -1,26 +1,15 @@
-#include "areas.h"
+#include "collect.h"
 
 #include "command/naming.h"
-#include "go/unwind.h"
 
 #include <err.h>
 #include <stdio.h>
 
 enum {
-	MAX_LIST = 4096,	 /* of a chain in the target */
 	DESCRIPTOR_SIZE = 96,	 /* abi.Type and what follows for most kinds */
 	ARENA_ENTRIES = 1 << 22, /* mheap_.arenas[0] of amd64 */
 	ARENA_OFFSET_SHIFT = 47, /* runtime/malloc.go arenaBaseOffset, amd64 */
-	STACK_SHOWN = 16 << 10,	 /* bytes of a stack from sp on */
 	MAX_OBJECTS = 20000,
-};
-
-struct collector {
-	struct areas *areas;
-	struct subject *subject;
-	struct sw_session *session;
-	const struct sw_go *go;
-	const struct sw_heap *heap;
 };
 
 /* ---- the list ---- */
@@ -50,8 +39,7 @@ static void add_file(struct areas *areas, const char *name, struct area area)
 		errx(2, "out of memory");
 }
 
-/* Cuts at the segment's end; leaves out what is in neither file. */
-static void add(const struct collector *collector, const char *name, sw_addr addr, uint64_t size)
+void collect(const struct collector *collector, const char *name, sw_addr addr, uint64_t size)
 {
 	struct place place;
 
@@ -61,17 +49,22 @@ static void add(const struct collector *collector, const char *name, sw_addr add
 				       size < place.room ? size : place.room});
 }
 
-static uint64_t peek(const struct collector *collector, sw_addr addr)
+uint64_t word_at(const struct collector *collector, sw_addr addr)
 {
 	return subject_peek(collector->subject, addr);
 }
 
-/* Items of a list linked by a word. */
-static void add_chain(const struct collector *collector, const char *name, sw_addr first,
-		      sw_offset link, uint64_t size)
+void collect_chain(const struct collector *collector, const char *name, sw_addr first,
+		   sw_offset link, uint64_t size)
 {
-	for (unsigned i = 0; first && i < MAX_LIST; i++, first = peek(collector, first + link))
-		add(collector, name, first, size);
+	for (unsigned i = 0; first && i < MAX_LIST; i++, first = word_at(collector, first + link))
+		collect(collector, name, first, size);
+}
+
+void collect_slice(const struct collector *collector, const char *name, sw_addr header,
+		   uint64_t item)
+{
+	collect(collector, name, word_at(collector, header), item * word_at(collector, header + 8));
 }
 
 /* ---- the heap's own tables ---- */
@@ -82,17 +75,17 @@ static void add_spans(const struct collector *collector)
 
 	for (size_t i = 0; i < go->spans.count; i++) {
 		const struct sw_go_span *span = &go->spans.items[i];
-		add(collector, "mspan", span->address, go->layout.mspan.size);
+		collect(collector, "mspan", span->address, go->layout.mspan.size);
 		if (span->state != SW_GO_SPAN_IN_USE)
 			continue;
 		uint64_t bits = span->nelems / 8 + 8;
-		add(collector, "mark bits",
-		    peek(collector, span->address + go->layout.mspan.allocBits), bits);
-		add(collector, "mark bits",
-		    peek(collector, span->address + go->layout.mspan.gcmarkBits), bits);
-		add_chain(collector, "special", span->specials, go->layout.special.next, 64);
-		add(collector, "heap", span->base, span->npages * 8192);
-		add(collector, "span tail", span->base + span->npages * 8192 - 256, 256);
+		collect(collector, "mark bits",
+			word_at(collector, span->address + go->layout.mspan.allocBits), bits);
+		collect(collector, "mark bits",
+			word_at(collector, span->address + go->layout.mspan.gcmarkBits), bits);
+		collect_chain(collector, "special", span->specials, go->layout.special.next, 64);
+		collect(collector, "heap", span->base, span->npages * 8192);
+		collect(collector, "span tail", span->base + span->npages * 8192 - 256, 256);
 	}
 }
 
@@ -101,95 +94,40 @@ static void add_mheap(const struct collector *collector)
 	const struct sw_go *go = collector->go;
 	sw_addr mheap = go->globals.mheap_;
 	sw_addr list = mheap + go->layout.mheap.allspans;
-	sw_addr table = peek(collector, mheap + go->layout.mheap.arenas);
+	sw_addr table = word_at(collector, mheap + go->layout.mheap.arenas);
 
-	add(collector, "mheap", mheap + go->layout.mheap.sweepgen, 4);
-	add(collector, "mheap", list, 24);
-	add(collector, "mheap", mheap + go->layout.mheap.arenas, 8);
-	add(collector, "allspans", peek(collector, list), 8 * peek(collector, list + 8));
+	collect(collector, "mheap", mheap + go->layout.mheap.sweepgen, 4);
+	collect(collector, "mheap", list, 24);
+	collect(collector, "mheap", mheap + go->layout.mheap.arenas, 8);
+	collect(collector, "allspans", word_at(collector, list), 8 * word_at(collector, list + 8));
 	for (size_t i = 0; i < go->spans.count; i++) {
 		uint64_t index = ((go->spans.items[i].base + (1ull << ARENA_OFFSET_SHIFT)) >>
 				  SW_ARENA_SHIFT) %
 				 ARENA_ENTRIES;
-		sw_addr arena = peek(collector, table + 8 * index);
+		sw_addr arena = word_at(collector, table + 8 * index);
 		if (i &&
 		    (go->spans.items[i].base ^ go->spans.items[i - 1].base) >> SW_ARENA_SHIFT == 0)
 			continue;
-		add(collector, "arena", table + 8 * index, 8);
+		collect(collector, "arena", table + 8 * index, 8);
 		if (go->layout.heapArena.pageUseSpanInlineMarkBits != SW_ABSENT)
-			add(collector, "arena",
-			    arena + go->layout.heapArena.pageUseSpanInlineMarkBits, 1024);
+			collect(collector, "arena",
+				arena + go->layout.heapArena.pageUseSpanInlineMarkBits, 1024);
 	}
 }
 
-/* ---- goroutines and threads ---- */
+/* ---- what the runtime keeps beside the heap ---- */
 
-static void add_functions(const struct collector *collector, const struct sw_goroutine *goroutine)
-{
-	const struct sw_go *go = collector->go;
-	struct sw_go_stack stack = {0};
-	struct sw_error *error = sw_go_unwind(go, goroutine, false, NULL, NULL, &stack);
-
-	if (error)
-		errx(2, "%s", error->message);
-	for (size_t i = 0; i < stack.frames.count; i++) {
-		const struct sw_go_frame *frame = &stack.frames.items[i];
-		const struct sw_go_module *module = frame->func.module;
-		const struct sw_region *region =
-			module ? sw_memory_region(
-					 go->memory,
-					 peek(collector,
-					      module->address + go->layout.moduledata.pclntable))
-			       : NULL;
-		if (!region || !frame->func.bytes)
-			continue;
-		add(collector, "func", region->addr + (uint64_t)(frame->func.bytes - region->bytes),
-		    128);
-	}
-	sw_go_stack_free(&stack);
-}
-
-static void add_goroutines(const struct collector *collector)
+static void add_queues(const struct collector *collector)
 {
 	const struct sw_go *go = collector->go;
 
-	for (size_t i = 0; i < go->goroutines.count; i++) {
-		const struct sw_goroutine *g = &go->goroutines.items[i];
-		sw_addr sp = g->thread ? g->thread->sp : g->sched_sp;
-		if (g->syscall_sp)
-			sp = g->syscall_sp;
-		add(collector, "g", g->address, go->layout.g.size);
-		if (sp >= g->stack_lo && sp < g->stack_hi)
-			add(collector, "stack", sp,
-			    g->stack_hi - sp < STACK_SHOWN ? g->stack_hi - sp : STACK_SHOWN);
-		add_chain(collector, "defer", g->defers, go->layout.defer.link,
-			  go->layout.defer.size);
-		add(collector, "panic", g->panics, 64);
-		add(collector, "m", g->m, go->layout.m.size < 512 ? go->layout.m.size : 512);
-		add_functions(collector, g);
-	}
-	sw_addr allgs = go->globals.allgs;
-	add(collector, "allgs", peek(collector, allgs), 8 * peek(collector, allgs + 8));
-}
-
-static void add_processors(const struct collector *collector)
-{
-	const struct sw_go *go = collector->go;
-	sw_addr list = peek(collector, go->globals.allp);
-
-	for (uint64_t i = 0; i < peek(collector, go->globals.allp + 8) && i < 64; i++) {
-		sw_addr p = peek(collector, list + 8 * i);
-		sw_addr mcache = peek(collector, p + go->layout.p.mcache);
-		add(collector, "p", p, 256);
-		add(collector, "mcache", mcache + go->layout.mcache.tiny, 16);
-		add(collector, "mcache", mcache + go->layout.mcache.alloc, 512);
-	}
-	add_chain(collector, "finblock", peek(collector, go->globals.allfin),
-		  go->layout.finblock.alllink, 4096);
+	collect_chain(collector, "finblock", word_at(collector, go->globals.allfin),
+		      go->layout.finblock.alllink, 4096);
 	if (go->globals.gcCleanups)
-		add_chain(collector, "cleanup block",
-			  peek(collector, go->globals.gcCleanups + go->layout.cleanupQueue.all),
-			  go->layout.cleanupBlock.alllink, 512);
+		collect_chain(
+			collector, "cleanup block",
+			word_at(collector, go->globals.gcCleanups + go->layout.cleanupQueue.all),
+			go->layout.cleanupBlock.alllink, 512);
 }
 
 /* Each of the runtime's variables that the analysis reads, for itself. */
@@ -199,39 +137,33 @@ static void add_globals(const struct collector *collector)
 	const sw_addr *words = (const sw_addr *)globals;
 
 	for (size_t i = 0; i < sizeof(*globals) / sizeof(*words); i++)
-		add(collector, "runtime variable", words[i], 24);
-	add(collector, "counters", globals->gcController, 512);
-	add(collector, "counters", globals->memstats, 1024);
+		collect(collector, "runtime variable", words[i], 24);
+	collect(collector, "counters", globals->gcController, 512);
+	collect(collector, "counters", globals->memstats, 1024);
 }
 
 /* ---- modules and types ---- */
-
-static void add_slice(const struct collector *collector, const char *name, sw_addr header,
-		      uint64_t item)
-{
-	add(collector, name, peek(collector, header), item * peek(collector, header + 8));
-}
 
 static void add_module(const struct collector *collector, const struct sw_go_module *module)
 {
 	const __typeof__(collector->go->layout.moduledata) *at = &collector->go->layout.moduledata;
 	sw_addr here = module->address;
 
-	add(collector, "moduledata", here, 700);
-	add_slice(collector, "pclntable", here + at->pclntable, 1);
-	add_slice(collector, "ftab", here + at->ftab, 8);
-	add_slice(collector, "pctab", here + at->pctab, 1);
-	add_slice(collector, "funcnametab", here + at->funcnametab, 1);
-	add_slice(collector, "cutab", here + at->cutab, 4);
-	add_slice(collector, "filetab", here + at->filetab, 1);
-	add_slice(collector, "textsectmap", here + at->textsectmap, 24);
-	add(collector, "globals' masks", module->gcdatamask, module->gcdata_bits / 8 + 1);
-	add(collector, "globals' masks", module->gcbssmask, module->gcbss_bits / 8 + 1);
-	add(collector, "types", module->types, module->etypes - module->types);
-	add(collector, "data", module->data, module->edata - module->data);
-	add(collector, "bss", module->bss, module->ebss - module->bss);
+	collect(collector, "moduledata", here, 700);
+	collect_slice(collector, "pclntable", here + at->pclntable, 1);
+	collect_slice(collector, "ftab", here + at->ftab, 8);
+	collect_slice(collector, "pctab", here + at->pctab, 1);
+	collect_slice(collector, "funcnametab", here + at->funcnametab, 1);
+	collect_slice(collector, "cutab", here + at->cutab, 4);
+	collect_slice(collector, "filetab", here + at->filetab, 1);
+	collect_slice(collector, "textsectmap", here + at->textsectmap, 24);
+	collect(collector, "globals' masks", module->gcdatamask, module->gcdata_bits / 8 + 1);
+	collect(collector, "globals' masks", module->gcbssmask, module->gcbss_bits / 8 + 1);
+	collect(collector, "types", module->types, module->etypes - module->types);
+	collect(collector, "data", module->data, module->edata - module->data);
+	collect(collector, "bss", module->bss, module->ebss - module->bss);
 	if (module->gofunc)
-		add(collector, "stack maps", module->gofunc, 64 << 10);
+		collect(collector, "stack maps", module->gofunc, 64 << 10);
 }
 
 static void add_types(const struct collector *collector, struct sw_types *types)
@@ -240,10 +172,10 @@ static void add_types(const struct collector *collector, struct sw_types *types)
 		const struct sw_type_info *type = sw_type_info(types, i);
 		if (!type->descriptor)
 			continue;
-		add(collector, "type", type->descriptor, DESCRIPTOR_SIZE);
+		collect(collector, "type", type->descriptor, DESCRIPTOR_SIZE);
 		/* internal/abi/type.go: GCData */
-		add(collector, "type mask", peek(collector, type->descriptor + 32),
-		    type->pointer_bytes / 64 + 8);
+		collect(collector, "type mask", word_at(collector, type->descriptor + 32),
+			type->pointer_bytes / 64 + 8);
 	}
 }
 
@@ -279,9 +211,9 @@ static void add_objects(const struct collector *collector, struct sw_types *type
 		const struct sw_type_info *type = sw_type_info(types, typing->types[i]);
 		const char *name = role_name(type->role);
 		if (name)
-			add(collector, name, addr, size);
+			collect(collector, name, addr, size);
 		if (size > 512)
-			add(collector, "malloc header", addr, 8);
+			collect(collector, "malloc header", addr, 8);
 		if (area_list_add(&collector->areas->objects, (struct area){.addr = addr}))
 			errx(2, "out of memory");
 		if (i % 97 == 0 && collector->areas->type_name_count < 16)
@@ -326,6 +258,8 @@ static void add_sections(struct areas *areas, const struct subject *subject, str
 		".debug_loc",
 		".debug_ranges",
 		".debug_frame",
+		".eh_frame",
+		".eh_frame_hdr",
 		".debug_str",
 		".debug_addr",
 		".debug_rnglists",
@@ -359,7 +293,7 @@ static void check(struct sw_error *error)
 		errx(2, "the undamaged core cannot be analysed: %s", error->message);
 }
 
-static void collect(struct collector *collector)
+static void collect_all(struct collector *collector)
 {
 	struct sw_go *go;
 	struct sw_heap *heap;
@@ -369,6 +303,7 @@ static void collect(struct collector *collector)
 	check(sw_session_go(collector->session, &go));
 	check(sw_session_heap(collector->session, &heap));
 	check(sw_session_types(collector->session, &types, &typing));
+	check(sw_go_find_scheduler(go, go->warnings));
 	collector->go = go;
 	collector->heap = heap;
 	collector->areas->layout = go->layout;
@@ -377,8 +312,9 @@ static void collect(struct collector *collector)
 	collector->subject->bias = go->image->bias;
 	add_spans(collector);
 	add_mheap(collector);
-	add_goroutines(collector);
-	add_processors(collector);
+	collect_goroutines(collector);
+	collect_scheduler(collector);
+	add_queues(collector);
 	add_globals(collector);
 	for (size_t i = 0; i < go->modules.count; i++)
 		add_module(collector, &go->modules.items[i]);
@@ -398,7 +334,7 @@ void areas_collect(struct areas *areas, struct subject *subject)
 	memset(areas, 0, sizeof(*areas));
 	sw_work_init(&work, 1);
 	check(sw_session_open(&options, &work, &collector.session));
-	collect(&collector);
+	collect_all(&collector);
 	sw_session_close(collector.session);
 }
 
@@ -407,4 +343,5 @@ void areas_free(struct areas *areas)
 	for (unsigned i = 0; i < areas->kind_count; i++)
 		area_list_free(&areas->kinds[i].areas);
 	area_list_free(&areas->objects);
+	area_list_free(&areas->inlined);
 }

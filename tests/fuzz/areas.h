@@ -17,7 +17,7 @@ struct area_kind {
 	struct area_list areas;
 };
 
-enum { MAX_KINDS = 96 };
+enum { MAX_KINDS = 160 };
 
 struct areas {
 	struct area_kind kinds[MAX_KINDS];
@@ -30,6 +30,10 @@ struct areas {
 	struct area_list objects; /* live, some of all */
 	char type_names[16][128]; /* of them, for `find` */
 	unsigned type_name_count;
+	uint64_t goids[64]; /* of some goroutines, for `stack` */
+	unsigned goid_count;
+	struct area_list inlined; /* addr: an inline tree, size: bytes from its function's entry to
+				   * where a goroutine is in a call that it tells of */
 };
 
 /* Opens the subject, finds everything, closes it again. Exits when it cannot be analysed. */

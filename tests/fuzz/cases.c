@@ -32,11 +32,23 @@ void make_cycle(struct subject *subject, const struct areas *areas, const char *
 		subject_poke64(subject, last->addr + link, first->addr);
 }
 
+void link_items(struct subject *subject, const struct areas *areas, const char *name,
+		sw_offset link, size_t step)
+{
+	const struct area_kind *kind = areas_kind(areas, name);
+
+	for (size_t i = 0; kind && i < kind->areas.count; i++)
+		subject_poke64(subject, kind->areas.items[i].addr + link,
+			       kind->areas.items[(i + step) % kind->areas.count].addr);
+}
+
 /* ---- all of them ---- */
 
 const struct damage_case *damage_case_at(size_t index)
 {
-	static const struct damage_case *const tables[] = {heap_cases, type_cases, module_cases};
+	static const struct damage_case *const tables[] = {
+		heap_cases,	type_cases, module_cases,   goroutine_cases,
+		function_cases, wait_cases, scheduler_cases};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (const struct damage_case *at = tables[i]; at->name; at++)

@@ -17,15 +17,26 @@ void poke_all(struct subject *subject, const struct areas *areas, const char *na
 void make_cycle(struct subject *subject, const struct areas *areas, const char *name,
 		sw_offset link, bool to_itself);
 
+/* Writes into each item the address of the one that stands `step` further on; the last ones' are
+ * the first. */
+void link_items(struct subject *subject, const struct areas *areas, const char *name,
+		sw_offset link, size_t step);
+
 /* Every object may hold pointers in all its words. */
 void span_pointers_everywhere(struct subject *subject, const struct areas *areas);
 
 /* Ended by a NULL name. */
-extern const struct damage_case heap_cases[], type_cases[], module_cases[];
+extern const struct damage_case heap_cases[], type_cases[], module_cases[], goroutine_cases[],
+	function_cases[], wait_cases[], scheduler_cases[];
 
-#define CASE(name)          \
-	{                   \
-#name, name \
+#define CASE(name)                 \
+	{                          \
+#name, name, false \
+	}
+/* Of goroutines. */
+#define THOROUGH_CASE(name)       \
+	{                         \
+#name, name, true \
 	}
 
 #endif

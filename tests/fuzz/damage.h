@@ -13,6 +13,7 @@ void damage_by_seed(struct subject *subject, const struct areas *areas, struct r
 struct damage_case {
 	const char *name;
 	void (*apply)(struct subject *subject, const struct areas *areas);
+	bool is_thorough; /* to be examined by every command on goroutines */
 };
 /* NULL behind the last; NULL when there is none of that name. */
 const struct damage_case *damage_case_at(size_t index);

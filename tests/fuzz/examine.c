@@ -125,7 +125,7 @@ static void check_views(struct examination *examination, const struct sw_report 
 	if (error)
 		complain(examination, "no view: %s", error->message);
 	sw_error_free(error);
-	json_t *document = json ? json_loads(json, 0, &where) : NULL;
+	json_t *document = json ? json_loads(json, JSON_ALLOW_NUL, &where) : NULL;
 	if (json && !document)
 		complain(examination, "no JSON: %s", where.text);
 	json_decref(document);
@@ -173,17 +173,30 @@ static void run(struct sw_session *session, struct examination *examination,
 			check_warnings(examination, report);
 			check_views(examination, report);
 		}
-		if (!strcmp(words[0], "leak-roots") && words[1] && !strcmp(words[1], "--limit"))
+		if (!strcmp(words[0], "leak-roots") && words[1] && !strcmp(words[1], "--limit") &&
+		    !examination->is_misled)
 			check_sum(examination, report);
 		sw_report_free(report);
 	}
 	sw_arguments_free(&arguments);
 }
 
-static void run_all(struct sw_session *session, const struct areas *areas,
-		    struct examination *examination)
+/* What may be gone from a damaged core: that is an answer. */
+static void run_on(struct sw_session *session, struct examination *examination, const char *command,
+		   const char *what)
+{
+	unsigned complaints = examination->complaints, outcome = examination->outcome;
+
+	run(session, examination, (const char *[]){command, what, NULL});
+	if (complaints == examination->complaints)
+		examination->outcome = outcome;
+}
+
+static void run_of_heap(struct sw_session *session, const struct areas *areas,
+			struct examination *examination)
 {
 	struct random *random = &examination->random;
+	const struct area_list *objects = &areas->objects;
 	char address[32];
 	const char *type = areas->type_names[random_below(random, areas->type_name_count)];
 	static const char *const groups[] = {"root", "type", "package"};
@@ -194,25 +207,79 @@ static void run_all(struct sw_session *session, const struct areas *areas,
 	run(session, examination, (const char *[]){"leak-roots", "--limit", "0", NULL});
 	run(session, examination,
 	    (const char *[]){"leak-roots", "--by", groups[random_below(random, 3)], NULL});
-	unsigned complaints = examination->complaints, outcome = examination->outcome;
 	for (int i = 0; i < 4; i++) {
-		const struct area_list *objects = &areas->objects;
 		snprintf(address, sizeof(address), "0x%llx",
 			 (unsigned long long)objects->items[random_below(random, objects->count)]
 				 .addr);
-		run(session, examination, (const char *[]){"who-holds", address, NULL});
+		run_on(session, examination, "who-holds", address);
 	}
-	run(session, examination, (const char *[]){"retained", address, NULL});
-	run(session, examination, (const char *[]){"find", type, NULL});
-	/* The object or the type may be gone: that is an answer. */
-	if (complaints == examination->complaints)
-		examination->outcome = outcome;
+	run_on(session, examination, "retained", address);
+	run_on(session, examination, "find", type);
+}
+
+static void run_of_goroutines(struct sw_session *session, const struct areas *areas,
+			      struct examination *examination)
+{
+	static const char *const calls[][8] = {
+		{"goroutine-leaks", "--wait-min", "0s", "--limit", "0"},
+		{"stack", "all", "--values"},
+		{"scheduler"},
+		{"goroutines", "--list", "--retained", "--system", "--limit", "0"},
+		{"goroutines", "--retained", "--sort", "wait"},
+		{"goroutines", "--depth", "3"},
+		{"goroutines", "--label", "tenant=t0"},
+		{"goroutine-leaks"},
+		{"stack", "all", "--runtime"},
+	};
+	enum { CALLS = sizeof(calls) / sizeof(*calls), THOROUGH = 5, CHOSEN = 2 };
+	struct random *random = &examination->random;
+	char goid[32];
+
+	for (size_t i = 0; i < (examination->is_thorough ? THOROUGH : CHOSEN); i++)
+		run(session, examination,
+		    calls[examination->is_thorough ? i : random_below(random, CALLS)]);
+	snprintf(goid, sizeof(goid), "%llu",
+		 (unsigned long long)areas->goids[random_below(random, areas->goid_count)]);
+	run_on(session, examination, "stack", goid);
+}
+
+/* Either may be what opens the runtime. */
+static void run_all(struct sw_session *session, const struct areas *areas,
+		    struct examination *examination)
+{
+	bool is_first = random_below(&examination->random, 2);
+
+	if (is_first)
+		run_of_goroutines(session, areas, examination);
+	run_of_heap(session, areas, examination);
+	if (!is_first)
+		run_of_goroutines(session, areas, examination);
+}
+
+static void examine_open(struct sw_session *session, const struct areas *areas,
+			 struct examination *examination)
+{
+	fence(session);
+	views_begin();
+	run_all(session, areas, examination);
+	if (examination->failing) { /* once there is memory again, it is as if nothing had been */
+		examination->allocations = allocations_fail(0);
+		examination->failing = 0;
+		run_all(session, areas, examination);
+	}
+	examination->has_used_index = sw_index_is_whole(sw_session_index(session));
+	unfence(session);
+	if (examination->index == SW_INDEX_WRITE)
+		sw_error_free(sw_session_write_index(session, true));
 }
 
 void examine(struct subject *subject, const struct areas *areas, struct examination *examination)
 {
-	struct sw_session_options options = {.core = subject->files[CORE].path,
-					     .exe = subject->files[EXE].path};
+	struct sw_session_options options = {
+		.core = examination->core ? examination->core : subject->files[CORE].path,
+		.exe = examination->exe ? examination->exe : subject->files[EXE].path,
+		.index = examination->index,
+	};
 	struct sw_session *session;
 	struct sw_work work;
 
@@ -228,15 +295,7 @@ void examine(struct subject *subject, const struct areas *areas, struct examinat
 		check_error(examination, "open", error);
 		return;
 	}
-	fence(session);
-	views_begin();
-	run_all(session, areas, examination);
-	if (examination->failing) { /* once there is memory again, it is as if nothing had been */
-		examination->allocations = allocations_fail(0);
-		examination->failing = 0;
-		run_all(session, areas, examination);
-	}
-	unfence(session);
+	examine_open(session, areas, examination);
 	sw_session_close(session);
 	views_end();
 	if (work.peak_memory > MOST_MEMORY)

@@ -10,11 +10,16 @@ struct examination {
 	uint64_t max_memory;  /* bytes, 0: no cap */
 	uint64_t failing;     /* the allocation that fails first, 0: none */
 	unsigned workers;
+	const char *core, *exe;	 /* in files of their own; NULL: the subject's in memory */
+	enum sw_index_use index; /* of those files; written in the end as it says */
+	bool is_misled;		 /* by a damaged index: what reports add up to is not checked */
+	bool is_thorough;	 /* every command on goroutines, not a few that chance chooses */
 
 	/* Out. */
 	enum { COMPLETE, PARTIAL, REFUSED } outcome;
 	uint64_t allocations; /* how many there were, when one was to fail */
 	uint64_t digest;      /* of every report */
+	bool has_used_index;  /* nothing in it was found to be wrong */
 	unsigned complaints;  /* things that must not be; each was printed */
 };
 

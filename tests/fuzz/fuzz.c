@@ -3,6 +3,7 @@
  * and must be complete. The last line is JSON: what was done. */
 #include "damage.h"
 #include "examine.h"
+#include "index.h"
 
 #include <err.h>
 #include <signal.h>
@@ -18,6 +19,8 @@ static const char usage[] =
 	"       fuzz EXE CORE pages STRIDE [SECONDS]   every STRIDEth page of the core zeroed\n"
 	"       fuzz EXE CORE memory STRIDE [SECONDS]  every STRIDEth allocation fails\n"
 	"       fuzz EXE CORE cases [NAME]             made by construction\n"
+	"       fuzz EXE CORE index FIRST COUNT [SECONDS]   with an index, damaged or of a\n"
+	"           damaged core\n"
 	"       fuzz EXE CORE save SEED|CASE FOLDER    writes FOLDER/core and FOLDER/exe\n"
 	"       fuzz EXE CORE areas                    what stands where\n"
 	"       fuzz EXE CORE mistake KIND             makes one, which must be noticed:\n"
@@ -87,8 +90,10 @@ struct run {
 	struct areas areas;
 	double begin, seconds; /* when to stop, 0: not before the end */
 	unsigned long rounds, outcomes[3], complaints;
+	unsigned long indexes; /* rounds that took all that they needed from an index */
 	double slowest;
 	char slowest_text[TEXT];
+	char idle[TEXT]; /* cases that changed nothing, as JSON */
 };
 
 static bool is_over(const struct run *run)
@@ -117,7 +122,7 @@ static void examine_round(struct run *run, struct examination *examination)
 
 static void undamaged_round(struct run *run)
 {
-	struct examination examination = {.workers = 2};
+	struct examination examination = {.workers = 2, .is_thorough = true};
 
 	strcpy(round_text, "undamaged");
 	examine_round(run, &examination);
@@ -233,21 +238,98 @@ static void run_memory(struct run *run, uint64_t stride)
 	} while (number - stride <= examination.allocations && !is_over(run));
 }
 
+/* Names the cases for which the subject has nothing to be damaged. */
+static void add_if_idle(struct run *run, const char *name)
+{
+	size_t length = strlen(run->idle);
+
+	if (!run->subject.changes.count)
+		snprintf(run->idle + length, sizeof(run->idle) - length, "%s\"%s\"",
+			 length ? ", " : "", name);
+}
+
 static void run_cases(struct run *run, const char *name)
 {
 	const struct damage_case *this;
 
 	for (size_t i = 0; (this = damage_case_at(i)); i++) {
-		struct examination examination = {.workers = 2};
+		struct examination examination = {
+			.workers = 2, .random = {i}, .is_thorough = this->is_thorough};
 		if (name && strcmp(name, this->name) != 0)
 			continue;
 		snprintf(round_text, sizeof(round_text), "case %s", this->name);
 		this->apply(&run->subject, &run->areas);
 		if (name)
 			fprintf(stderr, "%zu changes\n", run->subject.changes.count);
+		add_if_idle(run, this->name);
 		examine_round(run, &examination);
 		subject_mend(&run->subject);
 	}
+}
+
+/* An index of the undamaged core that leads astray. */
+static void mislead(struct run *run, const struct index_file *index, uint64_t seed)
+{
+	struct random random = {seed};
+
+	snprintf(round_text, sizeof(round_text), "index %llu:", (unsigned long long)seed);
+	index_damage(index, &random, round_text, sizeof(round_text));
+	struct examination examination = {
+		.core = index->core,
+		.exe = index->exe,
+		.index = SW_INDEX_READ,
+		.is_misled = true,
+		.workers = 1 + (unsigned)random_below(&random, 2),
+		.random = random,
+	};
+	if (!random_below(&random, 8))
+		examination.failing = 1 + (random_next(&random) & 0xffff);
+	examine_round(run, &examination);
+	run->indexes += examination.has_used_index;
+}
+
+/* Reports are the same without an index, by who writes one and by who reads it, also of what is
+ * damaged. */
+static void compare_index(struct run *run, uint64_t seed)
+{
+	static const enum sw_index_use uses[] = {SW_INDEX_OFF, SW_INDEX_WRITE, SW_INDEX_READ};
+	struct examination damaged = {0};
+	struct index_file index;
+	uint64_t digest = 0;
+
+	damage(run, seed, &damaged);
+	index_create(&index, &run->subject);
+	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++) {
+		struct examination examination = {.core = index.core,
+						  .exe = index.exe,
+						  .index = uses[i],
+						  .workers = 1 + (unsigned)(seed + i) % 2,
+						  .random = {seed}};
+		examine_round(run, &examination);
+		if (i && examination.digest != digest) {
+			run->complaints++;
+			fprintf(stderr, "complaint: another report %s\nin round: %s\n",
+				i > 1 ? "with an index" : "while an index is made", round_text);
+		}
+		digest = examination.digest;
+		run->indexes += i > 1 && examination.has_used_index;
+	}
+	subject_mend(&run->subject);
+	index_remove(&index);
+}
+
+static void run_index(struct run *run, uint64_t first, uint64_t count)
+{
+	struct index_file index;
+
+	index_create(&index, &run->subject);
+	index_write(&index);
+	for (uint64_t seed = first; seed - first < count && !is_over(run); seed++)
+		if (seed % 4)
+			mislead(run, &index, seed);
+		else
+			compare_index(run, seed);
+	index_remove(&index);
 }
 
 static void save(struct run *run, const char *what, const char *folder)
@@ -319,11 +401,13 @@ static bool run_mode(struct run *run, int count, char **words)
 {
 	const char *mode = words[0];
 	uint64_t number = count > 1 ? strtoull(words[1], NULL, 0) : 0;
-	bool is_seeds = !strcmp(mode, "seeds");
+	bool is_index = !strcmp(mode, "index"), has_count = is_index || !strcmp(mode, "seeds");
 
-	if (count > 2 + is_seeds)
-		run->seconds = strtod(words[2 + is_seeds], NULL);
-	if (is_seeds && count > 2)
+	if (count > 2 + has_count)
+		run->seconds = strtod(words[2 + has_count], NULL);
+	if (is_index && count > 2)
+		run_index(run, number, strtoull(words[2], NULL, 0));
+	else if (has_count && count > 2)
 		run_seeds(run, number, strtoull(words[2], NULL, 0));
 	else if (!strcmp(mode, "cuts") && number)
 		run_cuts(run, number);
@@ -365,10 +449,10 @@ int main(int argc, char **argv)
 	}
 	strcpy(round_text, "none: all are over");
 	printf("{\"rounds\": %lu, \"seconds\": %.1f, \"complete\": %lu, \"partial\": %lu, "
-	       "\"refused\": %lu, \"complaints\": %lu, \"slowest_seconds\": %.2f, "
-	       "\"sanitized\": %s}\n",
+	       "\"refused\": %lu, \"indexes\": %lu, \"complaints\": %lu, "
+	       "\"slowest_seconds\": %.2f, \"idle\": [%s], \"sanitized\": %s}\n",
 	       run.rounds, now() - run.begin, run.outcomes[COMPLETE], run.outcomes[PARTIAL],
-	       run.outcomes[REFUSED], run.complaints, run.slowest,
+	       run.outcomes[REFUSED], run.indexes, run.complaints, run.slowest, run.idle,
 	       __sanitizer_set_death_callback ? "true" : "false");
 	fprintf(stderr, "slowest round: %s\n", run.slowest_text);
 	areas_free(&run.areas);

@@ -3,8 +3,9 @@
 
 The work is done by the driver (fuzz.c, built with the sanitizers by `make fuzz-driver`). This
 starts it on each subject: the cuts at every 64 KiB, a page zeroed at a time, the cases made by
-construction, and random damages for the rest of the time. A failure prints the round it was in;
-`fuzz EXE CORE seeds SEED 1` is that round again, `fuzz EXE CORE save SEED FOLDER` writes its files.
+construction, indexes, and random damages for the rest of the time. A failure prints the round it
+was in; `fuzz EXE CORE seeds SEED 1` is that round again, `fuzz EXE CORE save SEED FOLDER` writes
+its files.
 """
 
 from __future__ import annotations
@@ -32,22 +33,36 @@ class Subject(NamedTuple):
     name: str
     exe: Path
     core: Path
+    share: float = 1  # of the rounds of random damage
+
+
+# Debug information that is not compressed takes damage in many places.
+PLAIN = "-compressdwarf=false"
 
 
 def subjects() -> list[Subject]:
-    """The core with a few of everything, by each release of Go; without Go a committed one."""
+    """Cores with a few of everything, by each release of Go; without Go a committed one."""
     if not needs_go():
         made = CORES.unpack("maps-go1.22.12")
         return [Subject("maps-go1.22.12", made.exe, made.core)]
     found = []
     for go in GO_VERSIONS:
-        # Debug information that is not compressed takes damage in many places.
         name = f"assorted-plain-go{go}"
-        made = CORES.make("assorted", go, ldflags="-compressdwarf=false", name=name)
+        made = CORES.make("assorted", go, ldflags=PLAIN, name=name)
         found.append(Subject(name, made.exe, made.core))
-    # Without debug information other things are read.
+    for go in GO_VERSIONS:
+        # Goroutines that wait in every way that there is.
+        name = f"parked-plain-60-go{go}"
+        args = ["-few", "1", "-count", "60"]
+        made = CORES.make("parked", go, ldflags=PLAIN, args=args, name=name)
+        found.append(Subject(name, made.exe, made.core, 0.2))
+    # Calls between Go and C.
+    name = f"cgo-plain-go{NEWEST}"
+    made = CORES.make("cgo", NEWEST, mode="cgo", ldflags=PLAIN, name=name)
+    found.append(Subject(name, made.exe, made.core, 0.1))
+    # Without debug information other things are read, and all code in each round.
     made = CORES.make("assorted", NEWEST, mode="stripped")
-    return [*found, Subject(f"assorted-stripped-go{NEWEST}", made.exe, made.core)]
+    return [*found, Subject(f"assorted-stripped-go{NEWEST}", made.exe, made.core, 0.15)]
 
 
 def build() -> None:
@@ -98,9 +113,10 @@ def campaign(seconds: float, first: int) -> int:
         begin = time.monotonic()
         for words in (
             ["cases"],
-            ["cuts", 65536, share / 5],
-            ["pages", 1, share / 5],
-            ["memory", 13, share / 5],
+            ["cuts", 65536, share / 6],
+            ["pages", 1, share / 6],
+            ["memory", 13, share / 6],
+            ["index", first, 1 << 32, share / 6],
         ):
             failures += attempt(subject, words)
         left = share - (time.monotonic() - begin)

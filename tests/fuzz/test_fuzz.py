@@ -13,9 +13,20 @@ from typing import Any
 
 import fuzz
 import pytest
+from conftest import needs_go
 
-ROUNDS = int(os.environ.get("SPANWALK_FUZZ_ROUNDS", "1500"))
-COMMANDS = (["heap"], ["verify"], ["heap-types"], ["leak-roots"], ["who-holds", "0xc000012000"])
+ROUNDS = int(os.environ.get("SPANWALK_FUZZ_ROUNDS", "1000"))
+COMMANDS = (
+    ["heap"],
+    ["verify"],
+    ["heap-types"],
+    ["leak-roots"],
+    ["who-holds", "0xc000012000"],
+    ["goroutines", "--retained"],
+    ["goroutine-leaks"],
+    ["stack", "all", "--values"],
+    ["scheduler"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +60,13 @@ def test_the_driver_notices(subjects: list[fuzz.Subject], kind: str, report: str
 
 
 def test_cases(subjects: list[fuzz.Subject]) -> None:
+    """What one subject has nothing of, another one has."""
+    idle = []
     for subject in subjects:
-        check(fuzz.run(subject, "cases"), 90)
+        done = fuzz.run(subject, "cases")
+        check(done, 180)
+        idle.append(set(done["idle"]))
+    assert not needs_go() or not set.intersection(*idle)
 
 
 def test_cuts(subjects: list[fuzz.Subject]) -> None:
@@ -72,9 +88,20 @@ def test_short_memory(subjects: list[fuzz.Subject]) -> None:
         assert done["refused"] > 20
 
 
+def test_index(
+    subjects: list[fuzz.Subject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an index that leads astray, and with one of a damaged core."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for subject in subjects[:2]:
+        done = fuzz.run(subject, "index", 1, 60)
+        check(done, 90)
+        assert done["indexes"] > 10
+    assert not list(tmp_path.iterdir())
+
+
 def test_random_damage(subjects: list[fuzz.Subject]) -> None:
-    # Without debug information all code is read in each round.
-    rounds = [ROUNDS // 5 if "stripped" in subject.name else ROUNDS for subject in subjects]
+    rounds = [int(ROUNDS * subject.share) for subject in subjects]
     jobs = [
         fuzz.Job(subject, "seeds", 1, count)
         for subject, count in zip(subjects, rounds, strict=True)
@@ -116,9 +143,11 @@ def run_program(words: list[Any]) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("what", ["7", "77", "777", "spans_overlap", "zero_types", "zero_module"])
+@pytest.mark.parametrize(
+    "what", ["7", "77", "777", "spans_overlap", "zero_types", "zero_module", "stack_pointer_outside"]
+)
 def test_status_of_the_program(subjects: list[fuzz.Subject], what: str, tmp_path: Path) -> None:
     subject = subjects[-1]
     subprocess.run([fuzz.DRIVER, subject.exe, subject.core, "save", what, tmp_path], check=True)
-    for command, *address in COMMANDS:
-        run_program([command, tmp_path / "core", *address, "--exe", tmp_path / "exe"])
+    for command, *words in COMMANDS:
+        run_program([command, tmp_path / "core", *words, "--exe", tmp_path / "exe"])
