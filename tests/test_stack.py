@@ -59,7 +59,9 @@ def values(frame: Frame, key: str = "arguments") -> dict[str, tuple[str, Any]]:
 @pytest.fixture(scope="module", params=GO_VERSIONS)
 def plain(request: pytest.FixtureRequest) -> Image:
     for attempt in "abcde":
-        image = Image(CORES.make("frames", request.param, name=f"frames-{attempt}-go{request.param}"))
+        image = Image(
+            CORES.make("frames", request.param, name=f"frames-{attempt}-go{request.param}")
+        )
         # On a busy machine main.spin may have been preempted at the moment.
         if image.stack("main.spin")["state"] == "running":
             break

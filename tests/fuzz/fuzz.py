@@ -33,7 +33,7 @@ class Subject(NamedTuple):
     name: str
     exe: Path
     core: Path
-    share: float = 1  # of the rounds of random damage
+    share: float = 1  # of the rounds that there are
 
 
 # Debug information that is not compressed takes damage in many places.
