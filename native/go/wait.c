@@ -8,7 +8,7 @@ enum {
 	NEAR_FRAMES = 8,     /* from the innermost: gopark … sync.(*Cond).Wait and its caller */
 	COND_NOTIFY = 16,    /* sync/cond.go Cond: L Locker, then notify */
 	LIST_HEAD = 16,	     /* sync/runtime.go notifyList: wait, notify, lock, head, tail */
-	MAX_QUEUE = 1 << 26, /* goroutines that can wait for one thing */
+	MAX_STEPS = 1 << 24, /* along all notify lists together */
 	MAX_CASES = 1 << 16, /* select.go: of one select */
 };
 
@@ -77,15 +77,15 @@ static bool is_own(const struct finder *finder, sw_addr at)
 
 /* ---- queues ---- */
 
-/* Walks a queue once and remembers who stands in it. What follows damage is not in it. */
+/* Walks a queue once and remembers who stands in it. What follows damage is not in it, and nobody
+ * stands in two: rings end, and all queues together have no more than there are sudogs. */
 static struct sw_error *walk_queue(struct finder *finder, sw_addr sudog, struct sw_go_queue queue)
 {
 	const struct sw_go *go = finder->go;
-	struct sw_chain chain = {0};
 	struct sw_error *error = NULL;
 
 	while (!error && sudog && is_sudog(go, finder->heap, sudog) &&
-	       !sw_chain_is_ring(&chain, sudog) && chain.steps < MAX_QUEUE) {
+	       !sw_go_queues_find(&finder->waits->queues, sudog)) {
 		error = sw_go_queues_set(&finder->waits->queues, sudog, queue);
 		if (!read_word(go, sudog, go->layout.sudog.next, &sudog))
 			break;
@@ -126,8 +126,9 @@ static bool is_list(const struct finder *finder, sw_addr head, sw_addr tail)
 	sw_addr channel, next;
 
 	while (is_sudog(go, finder->heap, head) && !sw_chain_is_ring(&chain, head) &&
-	       chain.steps < MAX_QUEUE && read_word(go, head, go->layout.sudog.c, &channel) &&
-	       !channel && read_word(go, head, go->layout.sudog.next, &next)) {
+	       finder->waits->steps++ < MAX_STEPS &&
+	       read_word(go, head, go->layout.sudog.c, &channel) && !channel &&
+	       read_word(go, head, go->layout.sudog.next, &next)) {
 		if (!next)
 			return head == tail;
 		head = next;

@@ -55,6 +55,7 @@ struct sw_go_waits {
 	struct sw_go_blockers blockers;
 	struct sw_go_queues queues;	     /* private: by sudog, of the objects met */
 	struct sw_go_queues channels, lists; /* private: those whose queues were walked */
+	uint64_t steps;			     /* private: along notify lists so far */
 };
 
 /* Appends what a goroutine waits for; its stack was unwound with words. To be called for all
