@@ -412,6 +412,28 @@ struct sw_error *sw_session_analyse(struct sw_session *session)
 
 /* ---- the index ---- */
 
+struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out)
+{
+	*out = (struct sw_live){.work = sw_session_work(session)};
+	struct sw_error *error = sw_session_analyse(session);
+	if (!error)
+		error = sw_session_go(session, &out->go);
+	if (!error)
+		error = sw_session_heap(session, &out->heap);
+	if (!error)
+		error = sw_session_types(session, &out->types, &out->typing);
+	if (!error)
+		error = sw_session_graph(session, &out->graph);
+	if (!error)
+		error = sw_session_dominators(session, &out->dominators);
+	if (error)
+		return error;
+	out->warnings = out->go->warnings;
+	out->reader =
+		(struct sw_value_reader){.types = out->types, .go = out->go, .heap = out->heap};
+	return NULL;
+}
+
 const struct sw_index *sw_session_index(const struct sw_session *session)
 {
 	return session->index;

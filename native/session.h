@@ -9,6 +9,7 @@
 #include "heap/graph.h"
 #include "image/image.h"
 #include "index/index.h"
+#include "owner/live.h"
 #include "report/report.h"
 #include "target/target.h"
 #include "type/type.h"
@@ -48,6 +49,9 @@ struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dom
 
 /* Types, graph and dominators, side by side where there are processors for it. */
 struct sw_error *sw_session_analyse(struct sw_session *session);
+
+/* All of that together. */
+struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out);
 
 /* The index of a core, NULL when none is to be used or nothing was asked for yet. */
 const struct sw_index *sw_session_index(const struct sw_session *session);

@@ -14,11 +14,12 @@ struct sw_layout {
 	struct {
 		sw_offset size, startAddr, npages, freeindex, freeIndexForScan, nelems, allocBits,
 			gcmarkBits, sweepgen, allocCount, spanclass, state, elemsize, limit,
-			specials, isUserArenaChunk, largeType;
+			specials, isUserArenaChunk, userArenaChunkFree, next, largeType;
 		uint32_t index_size; /* bytes of freeindex and nelems: 8 until 1.21, then 2 */
 	} mspan;
 	struct {
 		sw_offset sweepgen, allspans, arenas, pagesInUse;
+		sw_offset userArena_quarantineList, userArena_readyList;
 	} mheap;
 	struct {
 		sw_offset spans, bitmap, noMorePtrs, pageUseSpanInlineMarkBits;
@@ -58,7 +59,7 @@ struct sw_layout {
 	} sudog;
 	struct {
 		sw_offset state; /* until 1.22 status, a uint32 */
-		sw_offset period;
+		sw_offset size, when, period, f, arg, seq, isChan;
 	} timer;
 	struct {
 		sw_offset size, arg, link, recovered, goexit;
@@ -76,6 +77,13 @@ struct sw_layout {
 	struct {
 		sw_offset fn;
 	} specialfinalizer;
+	struct {
+		sw_offset b;
+	} specialprofile;
+	struct {
+		sw_offset size, hash, requested, nstk; /* requested: its field size */
+		sw_offset typ;
+	} bucket;
 	struct {
 		sw_offset handle;
 	} specialWeakHandle;

@@ -3,21 +3,13 @@
 #ifndef SW_TYPE_DESCRIBE_H
 #define SW_TYPE_DESCRIBE_H
 
-#include "type/type.h"
+#include "type/access.h"
 
 /* Where a value is: in the target, or gathered here. */
 struct sw_value_place {
 	sw_addr addr;	      /* in the target; not looked at when there are bytes */
 	const uint8_t *bytes; /* of the whole value, or NULL */
 	const uint8_t *known; /* 1 for each of the bytes that is known, 0 for the others */
-};
-
-/* What a description may look at. */
-struct sw_value_reader {
-	struct sw_types *types;
-	const struct sw_go *go;
-	const struct sw_heap *heap; /* marked: what is not live is not read; NULL: unknown */
-	bool is_stale;		    /* the value may be out of date: no pointer is followed */
 };
 
 /* 7, "text", 0xc000012340 → {id: 7, next: nil}, len 2 cap 4 [1, 2], main.state(3), len 3 0xc0000a

@@ -20,7 +20,7 @@ FLOORS = (
     ("heap",),
     ("go", "malloc"),
     ("type",),
-    ("index",),
+    ("index", "owner"),
     ("session",),
     ("command",),
     ("cli", "python"),
