@@ -1,9 +1,12 @@
 #include "command/holders.h"
 
-#include "command/suspect.h"
+#include "command/holder_words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+/* A root or set that holds less of the live heap needs no words. */
+#define TOLD_SHARE 0.1
 
 struct top_list {
 	sw_node *nodes; /* what the super root dominates and is a root, most retained first */
@@ -142,10 +145,10 @@ static void add_finding(const struct sw_holders *view, const struct sw_suspect *
 	enum { MIN_BYTES = 8 << 20, MIN_OBJECTS = 100 };
 	uint64_t bytes = view->dominators->retained_bytes[suspect->top];
 	double share = sw_holders_share(view, bytes);
-	char message[1024], size[16], next[64];
+	char message[2048], size[16], next[64];
 
-	if (bytes < MIN_BYTES || share < 0.1 || suspect->accumulation.objects < MIN_OBJECTS ||
-	    is_runtime(view, suspect->top))
+	if (bytes < MIN_BYTES || share < TOLD_SHARE ||
+	    suspect->accumulation.objects < MIN_OBJECTS || is_runtime(view, suspect->top))
 		return;
 	snprintf(message, sizeof(message), "%s holds %s, %.1f %% of the live heap: %s", expression,
 		 sw_text_bytes(bytes, size), 100 * share, accumulated);
@@ -190,6 +193,31 @@ static struct sw_error *add_more_paths(const struct sw_holders *view,
 	return error;
 }
 
+/* What most of what has accumulated is, where a sentence or a finding tells of it. */
+static struct sw_error *add_words(const struct sw_holders *view, const struct sw_suspect *suspect,
+				  json_t *row, char *accumulated, size_t size)
+{
+	struct sw_holder_words words;
+	struct sw_error *error =
+		sw_holder_words_of(suspect, &view->naming, view->dominators, &words);
+	if (error || !*words.text)
+		return error;
+	size_t length = strlen(accumulated);
+	if (words.looked_at == 1)
+		snprintf(accumulated + length, size - length, " (%s)", words.text);
+	else
+		snprintf(accumulated + length, size - length,
+			 " (%" PRIu32 " of the %" PRIu32 "%s: %s)", words.objects, words.looked_at,
+			 words.looked_at < suspect->accumulation.objects ? " largest" : "",
+			 words.text);
+	json_t *what = json_object();
+	json_object_set_new(what, "words", sw_json_string(words.text));
+	json_object_set_new(what, "objects", json_integer(words.objects));
+	json_object_set_new(what, "looked_at_objects", json_integer(words.looked_at));
+	json_object_set_new(row, "what", what);
+	return NULL;
+}
+
 static void tell_next(const struct sw_holders *view, const struct sw_suspect *suspect)
 {
 	if (suspect->accumulation.objects)
@@ -216,7 +244,7 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 	uint64_t paths = sw_arguments_number(view->arguments, "paths");
 	const struct sw_go_root *root = sw_naming_root(&view->naming, suspect->top);
 	const char *name = title(view, suspect->top);
-	char accumulated[512], *expression;
+	char accumulated[1024], *expression;
 	json_t *row = json_object();
 
 	accumulation_text(view, suspect, accumulated, sizeof(accumulated));
@@ -235,6 +263,8 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 	json_object_set_new(row, "accumulation", accumulation_json(view, &suspect->accumulation));
 	if (!error && paths)
 		error = add_more_paths(view, suspect, row, paths);
+	if (!error && (is_first || sw_holders_share(view, bytes) >= TOLD_SHARE))
+		error = add_words(view, suspect, row, accumulated, sizeof(accumulated));
 	if (!error && is_first)
 		tell_root(view, suspect, expression, accumulated);
 	if (!error)
@@ -384,11 +414,10 @@ static struct sw_error *add_set(const struct sw_holders *view, const struct sw_s
 static struct sw_error *add_sets(const struct sw_holders *view, const struct sw_shared *shared,
 				 struct sw_suspect *suspects, size_t count)
 {
-	const double told_share = 0.1; /* a set that holds less needs no sentence */
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < count; i++) {
 		const struct sw_shared_set *set = &shared->sets[i];
-		bool is_told = !i && sw_holders_share(view, set->retained_bytes) >= told_share;
+		bool is_told = !i && sw_holders_share(view, set->retained_bytes) >= TOLD_SHARE;
 		error = count_members(view, set, &suspects[i]);
 		if (!error)
 			error = add_set(view, set, &suspects[i], is_told);

@@ -99,43 +99,22 @@ void sw_naming_package(const struct sw_naming *naming, sw_node node, char *out, 
 
 /* ---- steps ---- */
 
-/* The first word of an object that points into another one. */
-struct search {
-	const struct sw_heap *heap;
-	sw_object target;
-	uint64_t offset;
-	sw_addr pointer;
-	bool is_found;
-};
-
-static bool search_pointer(void *context, uint64_t offset, sw_addr pointer)
-{
-	struct search *search = context;
-	if (sw_heap_object(search->heap, pointer) != search->target)
-		return true;
-	search->offset = offset;
-	search->pointer = pointer;
-	search->is_found = true;
-	return false;
-}
-
 /* How an object refers to the next one: ".parser.buf", "[17]", `["k"]`, "" for a hidden part. */
 static void object_step(const struct sw_naming *naming, sw_object from, sw_object to, char *out)
 {
-	struct search search = {.heap = naming->heap, .target = to};
+	uint64_t offset;
+	sw_addr pointer;
 	sw_slot slot = sw_heap_select(naming->heap, from);
 	sw_type type = sw_naming_type(naming, from);
 
 	*out = 0;
-	sw_heap_pointers(naming->heap, slot, search_pointer, &search);
-	if (!search.is_found)
+	if (!sw_heap_pointer_to(naming->heap, slot, to, &offset, &pointer))
 		return;
 	if (type)
 		sw_value_step(naming->types, naming->go, naming->heap, type,
-			      sw_heap_slot_address(naming->heap, slot), search.offset, out,
-			      MAX_STEP);
+			      sw_heap_slot_address(naming->heap, slot), offset, out, MAX_STEP);
 	else
-		snprintf(out, MAX_STEP, ".(+0x%" PRIx64 ")", search.offset);
+		snprintf(out, MAX_STEP, ".(+0x%" PRIx64 ")", offset);
 }
 
 /* How a root refers to its object: the field of the variable that holds the pointer. */
@@ -229,6 +208,20 @@ char *sw_naming_expression(const struct sw_naming *naming, const struct sw_path 
 	}
 	flush_repeats(&expression);
 	return strdup(expression.text);
+}
+
+struct sw_live sw_naming_live(const struct sw_naming *naming)
+{
+	return (struct sw_live){
+		.go = naming->go,
+		.heap = naming->heap,
+		.types = naming->types,
+		.typing = naming->typing,
+		.graph = naming->graph,
+		.warnings = naming->go->warnings,
+		.work = naming->go->work,
+		.reader = {.types = naming->types, .go = naming->go, .heap = naming->heap},
+	};
 }
 
 json_t *sw_naming_object(const struct sw_naming *naming, sw_object object)

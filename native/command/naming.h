@@ -53,6 +53,9 @@ json_t *sw_naming_steps(const struct sw_naming *naming, const struct sw_path *pa
 /* {"address", "type", "size_bytes"} of an object. */
 json_t *sw_naming_object(const struct sw_naming *naming, sw_object object);
 
+/* The same for the room of owners, without dominators. */
+struct sw_live sw_naming_live(const struct sw_naming *naming);
+
 /* The live object at an address; SW_ERR_NOT_FOUND says what is there instead. */
 struct sw_error *sw_naming_find(const struct sw_naming *naming, sw_addr address, sw_object *out);
 

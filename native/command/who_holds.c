@@ -1,10 +1,13 @@
 /* who-holds ADDR: every root that keeps an object alive, and a path from each. */
 #include "command/command.h"
-#include "command/naming.h"
+#include "command/holder_words.h"
+
+#include "owner/words.h"
 
 #include <inttypes.h>
 
-static void add_path(struct sw_report *report, const struct sw_naming *naming,
+/* Were there words for it? */
+static bool add_path(struct sw_report *report, const struct sw_naming *naming,
 		     const struct sw_path *path)
 {
 	json_t *row = json_object();
@@ -16,8 +19,29 @@ static void add_path(struct sw_report *report, const struct sw_naming *naming,
 	json_object_set_new(row, "length_steps", json_integer((json_int_t)path->count - 1));
 	json_object_set_new(row, "expression", sw_json_string(expression));
 	json_object_set_new(row, "path", sw_naming_steps(naming, path));
+	char *words = sw_holder_words_on(naming, path);
+	bool has_words = words && *words;
+	json_object_set_new(row, "through", has_words ? sw_json_string(words) : json_null());
 	sw_report_row(report, "paths", row);
 	free(expression);
+	free(words);
+	return has_words;
+}
+
+/* What the object is, and through what it is held on the nearest path. */
+static void add_words(struct sw_report *report, const struct sw_naming *naming, sw_object object,
+		      const struct sw_path *nearest)
+{
+	struct sw_live live = sw_naming_live(naming);
+	struct sw_value value = {sw_live_type(&live, object), sw_live_start(&live, object)};
+	char own[SW_OWNER_WORDS];
+
+	if (sw_owner_words(&live, value, own, sizeof(own)))
+		sw_report_sentence(report, "It is %s.", own);
+	char *words = sw_holder_words_on(naming, nearest);
+	if (words && *words)
+		sw_report_sentence(report, "On the way there: %s.", words);
+	free(words);
 }
 
 static void add_sentence(struct sw_report *report, const struct sw_naming *naming, sw_object object,
@@ -38,6 +62,8 @@ static void add_sentence(struct sw_report *report, const struct sw_naming *namin
 				   " is held by %zu roots, most closely: %s.",
 				   type, size, address, reached, expression ? expression : "?");
 	free(expression);
+	if (reached)
+		add_words(report, naming, object, &paths[0]);
 	sw_report_next(report, "retained 0x%" PRIx64, address);
 }
 
@@ -48,8 +74,11 @@ static void add_all(struct sw_report *report, const struct sw_naming *naming, sw
 	sw_report_summary(report, "object", sw_naming_object(naming, object));
 	sw_report_summary(report, "roots", json_integer((json_int_t)reached));
 	sw_report_table(report, "paths", "kind length_steps expression");
+	bool has_words = false;
 	for (size_t i = 0; i < count; i++)
-		add_path(report, naming, &paths[i]);
+		has_words |= add_path(report, naming, &paths[i]);
+	if (has_words)
+		sw_report_table(report, "paths", "kind length_steps expression through");
 	if (reached > count)
 		sw_report_omitted(report, "paths", reached - count);
 }

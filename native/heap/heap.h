@@ -271,5 +271,8 @@ static inline uint64_t sw_heap_size(const struct sw_heap *heap, sw_object object
 typedef bool sw_visit_pointer(void *context, uint64_t offset, sw_addr pointer);
 void sw_heap_pointers(const struct sw_heap *heap, sw_slot slot, sw_visit_pointer *visit,
 		      void *context);
+/* The first word of a slot that points into an object: its offset, and the pointer. */
+bool sw_heap_pointer_to(const struct sw_heap *heap, sw_slot slot, sw_object object,
+			uint64_t *offset, sw_addr *pointer);
 
 #endif

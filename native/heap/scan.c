@@ -77,3 +77,30 @@ sw_slot sw_heap_select(const struct sw_heap *heap, sw_object object)
 		marked &= marked - 1;
 	return (sw_slot)(low * 64 + (unsigned)__builtin_ctzll(marked));
 }
+
+struct search {
+	const struct sw_heap *heap;
+	sw_object target;
+	uint64_t offset;
+	sw_addr pointer;
+	bool is_found;
+};
+
+static bool search_pointer(void *context, uint64_t offset, sw_addr pointer)
+{
+	struct search *search = context;
+	search->is_found = sw_heap_object(search->heap, pointer) == search->target;
+	search->offset = offset;
+	search->pointer = pointer;
+	return !search->is_found;
+}
+
+bool sw_heap_pointer_to(const struct sw_heap *heap, sw_slot slot, sw_object object,
+			uint64_t *offset, sw_addr *pointer)
+{
+	struct search search = {.heap = heap, .target = object};
+	sw_heap_pointers(heap, slot, search_pointer, &search);
+	*offset = search.offset;
+	*pointer = search.pointer;
+	return search.is_found;
+}

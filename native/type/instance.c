@@ -31,25 +31,12 @@ struct search {
 
 /* ---- types ---- */
 
-/* "net/http.Request", "sync/atomic.Pointer[a/b.T]": the name behind the path, and the path, which
- * may be unknown. */
-static bool is_named(const struct sw_type_info *info, const char *wanted)
-{
-	size_t path = strcspn(wanted, "["), package = strlen(info->package);
-	while (path && wanted[path - 1] != '/')
-		path--;
-	if (strcmp(info->name, wanted + path) != 0)
-		return false;
-	return !strchr(info->package, '/') ||
-	       (!strncmp(wanted, info->package, package) && wanted[package] == '.');
-}
-
 static int32_t ask(const struct sw_instance_search *given, const struct sw_type_info *info)
 {
 	if (info->role != SW_TYPE_PLAIN)
 		return -1;
 	for (int32_t i = 0; given->names && given->names[i]; i++)
-		if (is_named(info, given->names[i]))
+		if (sw_type_is_named(info, given->names[i]))
 			return i;
 	return given->wants ? given->wants(given->context, info) : -1;
 }

@@ -142,6 +142,18 @@ void sw_types_set_qualified(struct sw_types *types, sw_type type, char *qualifie
 	*link = type;
 }
 
+/* "net/http.Request", "sync/atomic.Pointer[a/b.T]": the name behind the path, and the path. */
+bool sw_type_is_named(const struct sw_type_info *info, const char *name)
+{
+	size_t path = strcspn(name, "["), package = strlen(info->package);
+	while (path && name[path - 1] != '/')
+		path--;
+	if (strcmp(info->name, name + path) != 0)
+		return false;
+	return !strchr(info->package, '/') ||
+	       (!strncmp(name, info->package, package) && name[package] == '.');
+}
+
 sw_type sw_type_of_name(struct sw_types *types, const char *name)
 {
 	sw_type type = find_name(types, name);

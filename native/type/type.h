@@ -83,6 +83,10 @@ sw_type sw_type_of_dwarf(struct sw_types *types, sw_dwarf_type dwarf);
  * sw_type_role). A name not seen yet is looked for in DWARF. 0 when there is none. */
 sw_type sw_type_of_name(struct sw_types *types, const char *name);
 
+/* Is it the type of a name with its package's path ("net/http.Request", "sync.Pool")? The package
+ * counts as far as it is known. */
+bool sw_type_is_named(const struct sw_type_info *info, const char *name);
+
 /* The array behind a []elem; the bytes of a string; the closures of a function, by its entry
  * point (0 when no function begins there). */
 sw_type sw_type_backing(struct sw_types *types, sw_type elem);
