@@ -17,10 +17,6 @@ struct sw_text_locale {
 void sw_text_enter(struct sw_text_locale *locale);
 void sw_text_leave(struct sw_text_locale *locale);
 
-/* Decodes the first code point of valid or invalid UTF-8; returns its bytes (1…4), or 0 when
- * bytes[0] begins none. size is at least 1. */
-size_t sw_utf8_decode(const char *bytes, size_t size, uint32_t *point);
-
 /* A copy without anything that moves the cursor, changes colours or reorders text: control and
  * bidirectional characters as \u001b, line ends and tabs as blanks. malloc'ed; NULL: no memory. */
 char *sw_text_clean(const char *bytes, size_t size);

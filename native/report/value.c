@@ -1,5 +1,6 @@
 /* Values of a report and how a terminal shows them. All numbers are formatted with integers:
  * printf("%f") takes the decimal point of the host's locale. */
+#include "base/utf8.h"
 #include "report/text.h"
 
 #include <ctype.h>

@@ -1,5 +1,7 @@
 #include "type/value_text.h"
 
+#include "base/utf8.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,21 +55,9 @@ void sw_text_complex(FILE *out, const uint8_t *bytes, bool is_single)
 }
 
 /* Bytes of the UTF-8 character at text, 0 for none. Control characters are none. */
-static unsigned character_size(const uint8_t *text, size_t size)
+static size_t character_size(const uint8_t *text, size_t size)
 {
-	unsigned length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : 3;
-
-	if (text[0] >= 0xf0)
-		length = text[0] < 0xf5 ? 4 : 0;
-	if (!length || length > size || text[0] < ' ' || text[0] == 127)
-		return 0;
-	for (unsigned i = 1; i < length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0) ||
-	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))
-		return 0;
-	return length;
+	return text[0] < ' ' || text[0] == 127 ? 0 : sw_utf8_decode((const char *)text, size, NULL);
 }
 
 static void put_escaped(FILE *out, uint8_t byte)
@@ -84,7 +74,7 @@ void sw_text_quoted(FILE *out, const uint8_t *text, size_t size, bool is_cut)
 {
 	fputc('"', out);
 	for (size_t i = 0; i < size;) {
-		unsigned length = character_size(text + i, size - i);
+		size_t length = character_size(text + i, size - i);
 		if (!length && is_cut && size - i < 4 && text[i] >= 0xc2)
 			break; /* the cut went through it */
 		if (!length || text[i] == '"' || text[i] == '\\')

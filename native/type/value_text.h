@@ -1,4 +1,4 @@
-/* Numbers and strings of a target as text. Private to type/. */
+/* Numbers and strings of a target as text. */
 #ifndef SW_TYPE_VALUE_TEXT_H
 #define SW_TYPE_VALUE_TEXT_H
 
