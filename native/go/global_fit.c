@@ -1,5 +1,6 @@
 /* What the runtime's variables must hold. */
 #include "go/arena_bitmap.h"
+#include "go/field.h"
 #include "go/global.h"
 
 #include "base/chain.h"
@@ -23,13 +24,6 @@ enum {
 	CLEANUP_BLOCK = 512, /* runtime/mcleanup.go cleanupBlockSize */
 };
 
-static uint64_t word_at(const struct sw_go *go, sw_addr at)
-{
-	uint64_t word;
-	sw_memory_u64(go->memory, at, &word);
-	return word;
-}
-
 struct slice {
 	sw_addr data;
 	uint64_t length;
@@ -50,8 +44,8 @@ static bool read_slice(const struct sw_go *go, sw_addr at, struct slice *out)
 static sw_addr sample(const struct sw_go *go, const struct slice *slice, uint64_t index)
 {
 	uint64_t count = slice->length < SAMPLES ? slice->length : SAMPLES;
-	return word_at(go,
-		       slice->data + index * (slice->length - 1) / (count > 1 ? count - 1 : 1) * 8);
+	uint64_t at = index * (slice->length - 1) / (count > 1 ? count - 1 : 1);
+	return sw_go_word_at(go, slice->data + 8 * at, 0);
 }
 
 static uint64_t sample_count(const struct slice *slice)
@@ -98,7 +92,8 @@ static const char *misfit_of_g(const struct sw_go *go, sw_addr g, bool is_starte
 	if (!sw_memory_u32(go->memory, g + go->layout.g.atomicstatus, &status) ||
 	    (status & ~(uint32_t)STATUS_SCAN) > SW_GO_DEAD_EXTRA)
 		return "atomicstatus";
-	return word_at(go, g + go->layout.g.stack_lo) > word_at(go, g + go->layout.g.stack_hi)
+	return sw_go_word_at(go, g, go->layout.g.stack_lo) >
+			       sw_go_word_at(go, g, go->layout.g.stack_hi)
 		       ? "stack"
 		       : NULL;
 }
@@ -121,13 +116,13 @@ const char *sw_misfit_allp(const struct sw_go *go, sw_addr at)
 		return "slice";
 	for (uint64_t i = 0; i < all.length; i++) {
 		uint32_t id, status;
-		sw_addr p = word_at(go, all.data + 8 * i);
+		sw_addr p = sw_go_word_at(go, all.data + 8 * i, 0);
 		if (!sw_memory_u32(go->memory, p + go->layout.p.id, &id) || id != i)
 			return "id";
 		if (!sw_memory_u32(go->memory, p + go->layout.p.status, &status) || status > P_DEAD)
 			return "status";
 		if (status != P_DEAD &&
-		    !sw_memory_view(go->memory, word_at(go, p + go->layout.p.mcache), 8))
+		    !sw_memory_view(go->memory, sw_go_word_at(go, p, go->layout.p.mcache), 8))
 			return "mcache";
 	}
 	return NULL;
@@ -148,7 +143,7 @@ static bool is_p(const struct sw_go *go, sw_addr p)
 	uint32_t id;
 	return read_slice(go, go->globals.allp, &all) &&
 	       sw_memory_u32(go->memory, p + go->layout.p.id, &id) && id < all.length &&
-	       word_at(go, all.data + 8 * (uint64_t)id) == p;
+	       sw_go_word_at(go, all.data + 8 * (uint64_t)id, 0) == p;
 }
 
 static int32_t number_at(const struct sw_go *go, sw_addr at)
@@ -181,12 +176,12 @@ static uint64_t last_goid(const struct sw_go *go)
 const char *sw_misfit_sched(const struct sw_go *go, sw_addr at)
 {
 	const __typeof__(go->layout.schedt) *fields = &go->layout.schedt;
-	uint64_t created = word_at(go, at + fields->goidgen),
-		 ps = word_at(go, go->globals.allp + 8);
-	uint64_t started = word_at(go, at + fields->mnext);
-	uint64_t freed = word_at(go, at + fields->nmfreed);
-	sw_addr m = word_at(go, at + fields->midle), p = word_at(go, at + fields->pidle);
-	sw_addr g = word_at(go, at + fields->runq_head);
+	uint64_t created = sw_go_word_at(go, at, fields->goidgen),
+		 ps = sw_go_word_at(go, go->globals.allp, 8);
+	uint64_t started = sw_go_word_at(go, at, fields->mnext);
+	uint64_t freed = sw_go_word_at(go, at, fields->nmfreed);
+	sw_addr m = sw_go_word_at(go, at, fields->midle), p = sw_go_word_at(go, at, fields->pidle);
+	sw_addr g = sw_go_word_at(go, at, fields->runq_head);
 
 	if (!created || created < last_goid(go) || created >> 56)
 		return "goidgen";
@@ -209,7 +204,7 @@ static bool is_on_allm(const struct sw_go *go, sw_addr first, sw_addr wanted)
 {
 	sw_addr m = first;
 	for (unsigned steps = 0; m && m != wanted && steps < MAX_MS; steps++)
-		m = word_at(go, m + go->layout.m.alllink);
+		m = sw_go_word_at(go, m, go->layout.m.alllink);
 	return m == wanted;
 }
 
@@ -219,13 +214,13 @@ static const char *misfit_of_ms(const struct sw_go *go, sw_addr first)
 	struct sw_chain chain = {0};
 	uint64_t id = UINT64_MAX;
 
-	for (sw_addr m = first; m; m = word_at(go, m + go->layout.m.alllink)) {
+	for (sw_addr m = first; m; m = sw_go_word_at(go, m, go->layout.m.alllink)) {
 		if (m % 8 || sw_chain_is_ring(&chain, m) || chain.steps > MAX_MS ||
 		    !sw_memory_view(go->memory, m + go->layout.m.alllink, 8))
 			return "alllink";
-		if (!is_m(go, m) && (m != first || word_at(go, m + go->layout.m.g0)))
+		if (!is_m(go, m) && (m != first || sw_go_word_at(go, m, go->layout.m.g0)))
 			return "g0";
-		id = word_at(go, m + go->layout.m.id);
+		id = sw_go_word_at(go, m, go->layout.m.id);
 	}
 	return id ? "id" : NULL;
 }
@@ -242,7 +237,7 @@ const char *sw_misfit_allm(const struct sw_go *go, sw_addr at)
 	if (why || !read_slice(go, go->globals.allp, &ps))
 		return why;
 	for (uint64_t i = 0; i < sample_count(&ps); i++)
-		if ((m = word_at(go, sample(go, &ps, i) + go->layout.p.m)) &&
+		if ((m = sw_go_word_at(go, sample(go, &ps, i), go->layout.p.m)) &&
 		    !is_on_allm(go, first, m))
 			return "a P's m";
 	for (size_t i = 0, seen = 0; i < go->goroutines.count && seen < SAMPLES; i++) {
@@ -290,7 +285,7 @@ const char *sw_misfit_controller(const struct sw_go *go, sw_addr at)
 		return "heapMarked";
 	if (!is_field_size(go, at, fields->heapInUse))
 		return "heapInUse";
-	if (fields->memoryLimit != SW_ABSENT && (int64_t)word_at(go, at + fields->memoryLimit) < 0)
+	if ((int64_t)sw_go_word_at(go, at, fields->memoryLimit) < 0)
 		return "memoryLimit";
 	return NULL;
 }
@@ -300,8 +295,9 @@ static uint64_t sum_of_stats(const struct sw_go *go, sw_addr at, sw_offset count
 {
 	uint64_t sum = 0;
 	for (uint64_t i = 0; i < STATS; i++)
-		sum += word_at(go, at + go->layout.mstats.heapStats +
-					   i * go->layout.heapStatsDelta.size + counter);
+		sum += sw_go_word_at(
+			go, at + go->layout.mstats.heapStats + i * go->layout.heapStatsDelta.size,
+			counter);
 	return sum;
 }
 
@@ -334,7 +330,7 @@ static const char *misfit_of_chain(const struct sw_go *go, sw_addr head, sw_offs
 
 	if (head % 8 || !sw_memory_u64(go->memory, head, &block))
 		return "address";
-	for (; block; block = word_at(go, block + alllink)) {
+	for (; block; block = sw_go_word_at(go, block, alllink)) {
 		if (block % 8 || sw_chain_is_ring(&chain, block) || chain.steps > MAX_BLOCKS ||
 		    !sw_memory_view(go->memory, block + alllink, 8))
 			return "alllink";

@@ -1,5 +1,6 @@
 #include "go/memstats.h"
 
+#include "go/field.h"
 #include "go/size_class.h"
 
 enum { STATS = 3 /* consistentHeapStats.stats */ };
@@ -7,25 +8,12 @@ enum { STATS = 3 /* consistentHeapStats.stats */ };
 /* The sum of the three generations of one counter of heapStatsDelta. */
 static uint64_t sum(const struct sw_go *go, sw_offset offset, uint64_t index)
 {
-	uint64_t total = 0, value;
-	if (offset == SW_ABSENT)
-		return 0;
-	for (unsigned i = 0; i < STATS; i++)
-		if (sw_memory_u64(go->memory,
-				  go->globals.memstats + go->layout.mstats.heapStats +
-					  i * (uint64_t)go->layout.heapStatsDelta.size + offset +
-					  8 * index,
-				  &value))
-			total += value;
+	sw_addr stats = go->globals.memstats + go->layout.mstats.heapStats;
+	uint64_t total = 0;
+	for (uint64_t i = 0; i < STATS; i++)
+		total += sw_go_word_at(go, stats + i * go->layout.heapStatsDelta.size + 8 * index,
+				       offset);
 	return total;
-}
-
-static uint64_t read_word(const struct sw_go *go, sw_addr at, sw_offset offset)
-{
-	uint64_t value = 0;
-	if (offset != SW_ABSENT)
-		sw_memory_u64(go->memory, at + offset, &value);
-	return value;
 }
 
 static void add(struct sw_go_memstats *out, const char *name, uint64_t value)
@@ -39,7 +27,7 @@ static void add_counter(const struct sw_go *go, struct sw_go_memstats *out, cons
 			sw_addr at, sw_offset offset)
 {
 	if (offset != SW_ABSENT)
-		add(out, name, read_word(go, at, offset));
+		add(out, name, sw_go_word_at(go, at, offset));
 }
 
 struct allocations {
@@ -112,15 +100,15 @@ static void add_system(const struct sw_go *go, struct sw_go_memstats *out)
 	out->stacks_in_use = sum(go, go->layout.heapStatsDelta.inStacks, 0);
 	add(out, "StackInuse", out->stacks_in_use);
 	add(out, "StackSys",
-	    out->stacks_in_use + read_word(go, stats, go->layout.mstats.stacks_sys));
-	add(out, "MSpanSys", read_word(go, stats, go->layout.mstats.mspan_sys));
-	add(out, "MCacheSys", read_word(go, stats, go->layout.mstats.mcache_sys));
-	add(out, "BuckHashSys", read_word(go, stats, go->layout.mstats.buckhash_sys));
+	    out->stacks_in_use + sw_go_word_at(go, stats, go->layout.mstats.stacks_sys));
+	add(out, "MSpanSys", sw_go_word_at(go, stats, go->layout.mstats.mspan_sys));
+	add(out, "MCacheSys", sw_go_word_at(go, stats, go->layout.mstats.mcache_sys));
+	add(out, "BuckHashSys", sw_go_word_at(go, stats, go->layout.mstats.buckhash_sys));
 	add(out, "GCSys",
-	    read_word(go, stats, go->layout.mstats.gcMiscSys) +
+	    sw_go_word_at(go, stats, go->layout.mstats.gcMiscSys) +
 		    sum(go, go->layout.heapStatsDelta.inWorkBufs, 0) +
 		    sum(go, go->layout.heapStatsDelta.inPtrScalarBits, 0));
-	add(out, "OtherSys", read_word(go, stats, go->layout.mstats.other_sys));
+	add(out, "OtherSys", sw_go_word_at(go, stats, go->layout.mstats.other_sys));
 }
 
 static void add_collector(const struct sw_go *go, struct sw_go_memstats *out)
@@ -132,13 +120,13 @@ static void add_collector(const struct sw_go *go, struct sw_go_memstats *out)
 	sw_memory_u32(go->memory, stats + go->layout.mstats.numforcedgc, &forced);
 	sw_memory_u32(go->memory, controller + go->layout.gcController.gcPercent, &percent);
 	out->num_gc = cycles;
-	out->heap_marked = read_word(go, controller, go->layout.gcController.heapMarked);
-	add(out, "LastGC", read_word(go, stats, go->layout.mstats.last_gc_unix));
-	add(out, "PauseTotalNs", read_word(go, stats, go->layout.mstats.pause_total_ns));
+	out->heap_marked = sw_go_word_at(go, controller, go->layout.gcController.heapMarked);
+	add(out, "LastGC", sw_go_word_at(go, stats, go->layout.mstats.last_gc_unix));
+	add(out, "PauseTotalNs", sw_go_word_at(go, stats, go->layout.mstats.pause_total_ns));
 	add(out, "NumGC", cycles);
 	add(out, "NumForcedGC", forced);
 	add(out, "gcController.heapLive",
-	    read_word(go, controller, go->layout.gcController.heapLive));
+	    sw_go_word_at(go, controller, go->layout.gcController.heapLive));
 	add(out, "gcController.heapMarked", out->heap_marked);
 	add_counter(go, out, "gcController.triggered", controller,
 		    go->layout.gcController.triggered);

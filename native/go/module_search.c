@@ -1,6 +1,6 @@
 /* The first module's data without symbols: by the header of the function tables, to which it
  * points. */
-#include "go/runtime.h"
+#include "go/field.h"
 
 enum {
 	ALIGNMENT = 8, /* of moduledata */
@@ -32,13 +32,6 @@ static uint64_t first_word(const struct sw_go *go)
 
 /* ---- is it one? ---- */
 
-static uint64_t word_at(const struct sw_go *go, sw_addr base, uint64_t offset)
-{
-	uint64_t word;
-	sw_memory_u64(go->memory, base + offset, &word);
-	return word;
-}
-
 /* Tables of the module that stand where the header says. */
 static const char *misfit_of_tables(const struct sw_go *go, sw_addr module, sw_addr header)
 {
@@ -55,10 +48,11 @@ static const char *misfit_of_tables(const struct sw_go *go, sw_addr module, sw_a
 		{"ftab", go->layout.moduledata.ftab, PCLN_OFFSET},
 	};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
-		if (word_at(go, module, tables[i].field) !=
-		    header + word_at(go, header, tables[i].offset))
+		if (sw_go_word_at(go, module, tables[i].field) !=
+		    header + sw_go_word_at(go, header, tables[i].offset))
 			return tables[i].name;
-	if (word_at(go, module, go->layout.moduledata.ftab + 8) != word_at(go, header, NFUNC) + 1)
+	if (sw_go_word_at(go, module, go->layout.moduledata.ftab + 8) !=
+	    sw_go_word_at(go, header, NFUNC) + 1)
 		return "ftab";
 	return NULL;
 }
@@ -68,12 +62,12 @@ static const char *misfit_of_tables(const struct sw_go *go, sw_addr module, sw_a
 static const char *misfit_of_text(const struct sw_go *go, sw_addr module)
 {
 	const __typeof__(go->layout.moduledata) *fields = &go->layout.moduledata;
-	sw_addr text = word_at(go, module, fields->text),
-		etext = word_at(go, module, fields->etext);
-	sw_addr minpc = word_at(go, module, fields->minpc);
-	sw_addr maxpc = word_at(go, module, fields->maxpc);
-	sw_addr ftab = word_at(go, module, fields->ftab);
-	uint64_t count = word_at(go, module, fields->ftab + 8);
+	sw_addr text = sw_go_word_at(go, module, fields->text),
+		etext = sw_go_word_at(go, module, fields->etext);
+	sw_addr minpc = sw_go_word_at(go, module, fields->minpc);
+	sw_addr maxpc = sw_go_word_at(go, module, fields->maxpc);
+	sw_addr ftab = sw_go_word_at(go, module, fields->ftab);
+	uint64_t count = sw_go_word_at(go, module, fields->ftab + 8);
 	uint32_t first = 0, last = 0;
 
 	if (text >= etext)
@@ -85,7 +79,7 @@ static const char *misfit_of_text(const struct sw_go *go, sw_addr module)
 	if (!sw_memory_u32(go->memory, ftab, &first) ||
 	    !sw_memory_u32(go->memory, ftab + (count - 1) * 8, &last))
 		return "ftab";
-	if (word_at(go, module, fields->textsectmap + 8) > 1)
+	if (sw_go_word_at(go, module, fields->textsectmap + 8) > 1)
 		return NULL;
 	return text + first != minpc ? "minpc" : text + last != maxpc ? "maxpc" : NULL;
 }
@@ -104,7 +98,8 @@ static const char *misfit_of_data(const struct sw_go *go, sw_addr module)
 		{"types", fields->types, fields->etypes},
 	};
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
-		if (word_at(go, module, ranges[i].start) > word_at(go, module, ranges[i].end))
+		if (sw_go_word_at(go, module, ranges[i].start) >
+		    sw_go_word_at(go, module, ranges[i].end))
 			return ranges[i].name;
 	return NULL;
 }
@@ -118,7 +113,7 @@ static const char *misfit(const struct sw_go *go, sw_addr module, sw_addr header
 		why = misfit_of_text(go, module);
 	if (!why)
 		why = misfit_of_data(go, module);
-	sw_addr next = word_at(go, module, go->layout.moduledata.next);
+	sw_addr next = sw_go_word_at(go, module, go->layout.moduledata.next);
 	if (!why && next && !sw_memory_view(go->memory, next, 8))
 		why = "next";
 	return why;
@@ -136,8 +131,8 @@ static bool may_be_start(const uint8_t *bytes)
 
 static void look_at(struct search *search, sw_addr at)
 {
-	sw_addr header = word_at(search->go, at, 0);
-	if (word_at(search->go, header, 0) != first_word(search->go))
+	sw_addr header = sw_go_word_at(search->go, at, 0);
+	if (sw_go_word_at(search->go, header, 0) != first_word(search->go))
 		return;
 	const char *why = misfit(search->go, at, header);
 	if (!why && search->found) {
