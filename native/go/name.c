@@ -21,3 +21,21 @@ bool sw_go_is_runtime_name(const char *name)
 			return true;
 	return false;
 }
+
+bool sw_go_is_closure_name(const char *name)
+{
+	static const char *const words[] = {"func", "gowrap", "deferwrap", ""};
+	size_t length = strlen(name);
+	const char *dot = strrchr(name, '.');
+
+	if (length > 3 && !strcmp(name + length - 3, "-fm"))
+		return true;
+	for (size_t i = 0; dot && i < sizeof(words) / sizeof(*words); i++) {
+		size_t size = strlen(words[i]);
+		const char *digits = dot + 1 + size;
+		if (!strncmp(dot + 1, words[i], size) && *digits &&
+		    digits[strspn(digits, "0123456789")] == 0)
+			return true;
+	}
+	return false;
+}

@@ -104,6 +104,23 @@ SW_VECTOR(struct sw_dwarf_local, sw_dwarf_locals);
  * no place of locals whose address is taken, up to 1.27 none of such parameters. */
 struct sw_error *sw_dwarf_locals(struct sw_dwarf *dwarf, sw_addr pc, struct sw_dwarf_locals *out);
 
+/* ---- what closures capture: dwarf_closure.c ---- */
+
+/* A variable of a closure's function. */
+struct sw_dwarf_capture {
+	const char *name;   /* belongs to the dwarf; "&x": the address of a captured x, or a copy of
+			     * x that is not kept in registers */
+	sw_dwarf_type type; /* of the variable of that name */
+	uint64_t offset;    /* bytes into the closure; 0: not known to be captured */
+};
+SW_VECTOR(struct sw_dwarf_capture, sw_dwarf_captures);
+
+/* All variables of the function that begins at a run-time pc, parameters and those of inlined calls
+ * aside, in the order of DWARF. Go 1.23–1.27 tell offsets (DW_AT_go_closure_offset); before that
+ * captured variables stand among the others. Appends to *out. */
+struct sw_error *sw_dwarf_captures(struct sw_dwarf *dwarf, sw_addr entry,
+				   struct sw_dwarf_captures *out);
+
 /* ---- the variables of one frame ---- */
 
 /* Where a frame stands, as far as it is known. */

@@ -89,6 +89,15 @@ static bool find_function(struct sw_dwarf *dwarf, uint64_t pc, Dwarf_Die *out)
 	return false;
 }
 
+bool sw_dwarf_function(struct sw_dwarf *dwarf, uint64_t pc, Dwarf_Die *out)
+{
+	struct sw_error *error = need_codes(dwarf);
+	bool found = !error && find_function(dwarf, pc, out);
+
+	sw_error_free(error);
+	return found;
+}
+
 /* ---- what is in scope ---- */
 
 /* A variable on the way: its location is an attribute of `die`. */

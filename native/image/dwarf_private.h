@@ -14,6 +14,7 @@ enum {
 	SW_DW_AT_go_elem = 0x2902,
 	SW_DW_AT_go_embedded_field = 0x2903,
 	SW_DW_AT_go_runtime_type = 0x2904,
+	SW_DW_AT_go_closure_offset = 0x2907, /* 1.23 */
 };
 
 /* Typedefs of typedefs, arrays of arrays, blocks in blocks: deeper than this is damage. */
@@ -81,6 +82,9 @@ typedef struct sw_error *sw_dwarf_visit(struct sw_dwarf *dwarf, Dwarf_Die *die, 
 struct sw_error *sw_dwarf_each_top(struct sw_dwarf *dwarf, sw_dwarf_visit *visit, size_t *damaged);
 
 bool sw_dwarf_die(struct sw_dwarf *dwarf, sw_dwarf_type offset, Dwarf_Die *out);
+
+/* The function whose code has a link-time pc (dwarf_local.c); false when there is none. */
+bool sw_dwarf_function(struct sw_dwarf *dwarf, uint64_t pc, Dwarf_Die *out);
 
 /* The attribute, also of the abstract origin or the specification. */
 bool sw_die_reference(Dwarf_Die *die, unsigned attribute, Dwarf_Die *out);

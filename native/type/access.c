@@ -21,18 +21,33 @@ static bool read_word(const struct sw_value_reader *reader, sw_addr at, uint64_t
 	return sw_memory_u64(reader->go->memory, at, out);
 }
 
+/* A word that leads to something: not nil, and not to what is not live. */
+static bool read_pointer(const struct sw_value_reader *reader, sw_addr at, sw_addr *out)
+{
+	return !reader->is_stale && read_word(reader, at, out) && *out &&
+	       !sw_value_is_free(reader->heap, *out);
+}
+
 /* ---- the way to a field ---- */
 
-/* atomic.Pointer[T] is {_ [0]*T; _ noCopy; v unsafe.Pointer} (sync/atomic/type.go, 1.19). */
+static uint8_t field_kind(const struct sw_value_reader *reader, const struct sw_type_info *info,
+			  uint32_t field)
+{
+	return sw_type_info(reader->types, info->fields[field].type)->kind;
+}
+
+/* The *T of an atomic.Pointer[T], which is {_ [0]*T; _ noCopy; v unsafe.Pointer}
+ * (sync/atomic/type.go, 1.19.5; in 1.19.4 [0]T, before that nothing). */
 static sw_type atomic_pointer(const struct sw_value_reader *reader, const struct sw_type_info *info)
 {
-	if (info->kind != SW_KIND_STRUCT || info->field_count < 2 || info->size != 8)
+	const struct sw_layout_release *release = &reader->go->release;
+	if (info->kind != SW_KIND_STRUCT || info->field_count != 3 || info->size != 8 ||
+	    (release->minor == 19 && release->patch == 4) ||
+	    field_kind(reader, info, 0) != SW_KIND_ARRAY ||
+	    field_kind(reader, info, 2) != SW_KIND_UNSAFE_POINTER || info->fields[2].offset)
 		return 0;
-	const struct sw_type_info *none = sw_type_info(reader->types, info->fields[0].type);
-	const struct sw_type_info *pointer = sw_type_info(reader->types, none->elem);
-	return none->kind == SW_KIND_ARRAY && !none->length && pointer->kind == SW_KIND_POINTER
-		       ? none->elem
-		       : 0;
+	sw_type pointer = sw_type_info(reader->types, info->fields[0].type)->elem;
+	return sw_type_info(reader->types, pointer)->kind == SW_KIND_POINTER ? pointer : 0;
 }
 
 /* The value a pointer value points to. */
@@ -44,8 +59,7 @@ static bool follow(const struct sw_value_reader *reader, struct sw_value *value)
 
 	if (atomic)
 		info = sw_type_info(reader->types, atomic);
-	if (info->kind != SW_KIND_POINTER || !info->elem || reader->is_stale ||
-	    !read_word(reader, value->addr, &to) || !to)
+	if (info->kind != SW_KIND_POINTER || !info->elem || !read_pointer(reader, value->addr, &to))
 		return false;
 	*value = (struct sw_value){info->elem, to};
 	return true;
@@ -86,26 +100,33 @@ bool sw_value_field(const struct sw_value_reader *reader, struct sw_value of, co
 
 /* ---- words ---- */
 
-/* The one field that has a size. */
+/* The one field that has a size; NULL when there are several, or one is unknown. */
+static const struct sw_type_field *only_field(const struct sw_value_reader *reader,
+					      const struct sw_type_info *info)
+{
+	const struct sw_type_field *found = NULL;
+
+	for (uint32_t i = 0; i < info->field_count; i++) {
+		const struct sw_type_field *field = &info->fields[i];
+		if (field->type && !sw_type_info(reader->types, field->type)->size)
+			continue;
+		if (found || !field->type)
+			return NULL;
+		found = field;
+	}
+	return found;
+}
+
 static bool unwrap(const struct sw_value_reader *reader, struct sw_value *value)
 {
 	for (unsigned depth = 0; depth < MAX_NESTING; depth++) {
-		const struct sw_type_info *info = info_of(reader, *value), *found = NULL;
+		const struct sw_type_info *info = info_of(reader, *value);
 		if (info->kind != SW_KIND_STRUCT)
 			return true;
-		struct sw_value inner = {0};
-		for (uint32_t i = 0; i < info->field_count; i++) {
-			const struct sw_type_field *field = &info->fields[i];
-			if (!sw_type_info(reader->types, field->type)->size)
-				continue;
-			if (found)
-				return false;
-			found = info;
-			inner = (struct sw_value){field->type, value->addr + field->offset};
-		}
-		if (!found)
+		const struct sw_type_field *field = only_field(reader, info);
+		if (!field)
 			return false;
-		*value = inner;
+		*value = (struct sw_value){field->type, value->addr + field->offset};
 	}
 	return false;
 }
@@ -119,6 +140,8 @@ static bool is_number(uint8_t kind)
 	case SW_KIND_STRING:
 	case SW_KIND_SLICE:
 	case SW_KIND_INTERFACE:
+	case SW_KIND_FLOAT32:
+	case SW_KIND_FLOAT64:
 	case SW_KIND_COMPLEX64:
 	case SW_KIND_COMPLEX128:
 		return false;
@@ -190,7 +213,7 @@ bool sw_value_held(const struct sw_value_reader *reader, struct sw_value of, con
 			  &flags))
 		return false;
 	out->addr = flags & DIRECT ? of.addr + 8 : data;
-	return out->addr != 0;
+	return flags & DIRECT || (data && !sw_value_is_free(reader->heap, data));
 }
 
 bool sw_value_behind(const struct sw_value_reader *reader, struct sw_value of, const char *path,
@@ -233,7 +256,8 @@ bool sw_value_string(const struct sw_value_reader *reader, struct sw_value of, c
 	if (!sw_value_array(reader, of, path, &array) || array.elem_size != 1)
 		return false;
 	size_t length = array.len < size - 1 ? (size_t)array.len : size - 1;
-	if (length && !sw_memory_read(reader->go->memory, array.data, out, length))
+	if (length && (reader->is_stale || sw_value_is_free(reader->heap, array.data) ||
+		       !sw_memory_read(reader->go->memory, array.data, out, length)))
 		return false;
 	out[length] = 0;
 	return true;
@@ -244,7 +268,7 @@ bool sw_value_function(const struct sw_value_reader *reader, struct sw_value of,
 {
 	sw_addr at;
 	if (!sw_value_field(reader, of, path, &of) || info_of(reader, of)->kind != SW_KIND_FUNC ||
-	    !read_word(reader, of.addr, &at) || !at || !read_word(reader, at, entry))
+	    !read_pointer(reader, of.addr, &at) || !read_word(reader, at, entry))
 		return false;
 	if (closure)
 		*closure = at;

@@ -21,9 +21,17 @@ struct sw_value_reader {
 	bool is_stale;		    /* the value may be out of date: no pointer is followed */
 };
 
+/* In a slot that nothing reaches: freed, and perhaps something else's by now. */
+static inline bool sw_value_is_free(const struct sw_heap *heap, sw_addr addr)
+{
+	sw_slot slot = heap ? sw_heap_slot(heap, addr) : SW_NO_SLOT;
+	return slot != SW_NO_SLOT && !sw_heap_is_marked(heap, slot);
+}
+
 /* All functions take a path of field names with dots between them, "conn.fd.pfd"; NULL or "" is
  * the value itself. Pointers on the way are followed, as in Go; embedded structs are named. False
- * when there is no such field, when a pointer on the way is nil, or when memory is missing. */
+ * when there is no such field, when a pointer on the way is nil or leads to what is not live, or
+ * when memory is missing. */
 
 bool sw_value_field(const struct sw_value_reader *reader, struct sw_value of, const char *path,
 		    struct sw_value *out);
@@ -33,7 +41,8 @@ bool sw_value_field(const struct sw_value_reader *reader, struct sw_value of, co
 bool sw_value_word(const struct sw_value_reader *reader, struct sw_value of, const char *path,
 		   uint64_t *out);
 
-/* What a *T or an atomic.Pointer[T] points to. False for nil and for what says not of what type. */
+/* What a *T or an atomic.Pointer[T] points to. False for nil and for what says not of what type: an
+ * unsafe.Pointer, an atomic.Pointer before Go 1.19.5. */
 bool sw_value_pointee(const struct sw_value_reader *reader, struct sw_value of, const char *path,
 		      struct sw_value *out);
 

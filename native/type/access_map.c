@@ -1,19 +1,22 @@
 /* Entries of maps, of both kinds: runtime/map.go until 1.23, internal/runtime/maps from 1.24 on. */
+#include "base/chain.h"
 #include "type/access.h"
 
 #include <strings.h>
 
 enum {
 	SLOTS = 8,	  /* of a bucket, of a group */
-	MIN_TOP_HASH = 5, /* runtime/map.go: below it tophash tells of no entry */
-	EVACUATED_X = 2,  /* ... and of a bucket that was moved: evacuatedX, Y, Empty */
+	MIN_TOP_HASH = 5, /* runtime/map.go: below it tophash tells of no entry, or of one that
+			   * moved to the new buckets */
 	HMAP_FLAGS = 8,	  /* hmap{count int; flags, B uint8; …} */
 	SAME_SIZE_GROW = 8,
 	MAX_B = 40,
 	CTRL_EMPTY = 0x80, /* internal/runtime/maps/group.go: set in empty and deleted slots */
+	MAX_DAMAGE = 1024, /* groups that cannot be read, before no more are looked at */
 };
 
 static const uint64_t max_groups = (uint64_t)1 << 32;
+static const uint64_t word_size = 8;
 
 /* Keys and elements of a group or bucket. */
 struct shape {
@@ -32,7 +35,8 @@ struct walk {
 	sw_visit_entry *visit;
 	void *context;
 	struct sw_map_size size;
-	bool is_broken, is_stopped;
+	unsigned damage; /* parts that could not be read */
+	bool is_stopped;
 };
 
 /* ---- shapes ---- */
@@ -129,7 +133,7 @@ static void visit_slot(struct walk *walk, sw_addr group, unsigned slot)
 	    resolve(walk, shape->is_elem_indirect, &entry.elem))
 		walk->is_stopped = !walk->visit(walk->context, &entry);
 	else
-		walk->is_broken = true;
+		walk->damage++;
 }
 
 /* The control bytes of a group, the tophash of a bucket: one for each slot, at its start. */
@@ -139,13 +143,18 @@ static bool read_tags(struct walk *walk, sw_addr group, uint8_t tags[SLOTS])
 	walk->size.bytes += walk->shape.size;
 	if (sw_memory_read(walk->reader->go->memory, group, tags, SLOTS))
 		return true;
-	walk->is_broken = true;
+	walk->damage++;
 	return false;
 }
 
-static bool goes_on(const struct walk *walk)
+/* No map is larger than the heap: damage may lead to the same buckets many times. */
+static bool goes_on(struct walk *walk)
 {
-	return !walk->is_stopped && !walk->is_broken && walk->size.slots < max_groups * SLOTS;
+	const struct sw_heap *heap = walk->reader->heap;
+	uint64_t most = heap && heap->object_bytes ? heap->object_bytes : UINT64_MAX;
+	if (walk->size.bytes > most || walk->size.slots > max_groups * SLOTS)
+		walk->damage = MAX_DAMAGE;
+	return !walk->is_stopped && walk->damage < MAX_DAMAGE;
 }
 
 static void walk_group(struct walk *walk, sw_addr group)
@@ -158,46 +167,66 @@ static void walk_group(struct walk *walk, sw_addr group)
 			visit_slot(walk, group, i);
 }
 
-/* A bucket and those that overflowed from it. A damaged chain ends when it is longer than the map
- * can be. */
-static void walk_bucket(struct walk *walk, sw_addr bucket, bool is_old)
+/* The bucket that a bucket overflowed into, or 0. */
+static sw_addr next_bucket(const struct walk *walk, sw_addr bucket)
+{
+	sw_addr next;
+	return walk->shape.overflow && sw_memory_u64(walk->reader->go->memory,
+						     bucket + walk->shape.overflow, &next)
+		       ? next
+		       : 0;
+}
+
+static bool is_ring(const struct walk *walk, sw_addr bucket)
+{
+	struct sw_chain chain = {0};
+	for (; bucket; bucket = next_bucket(walk, bucket))
+		if (sw_chain_is_ring(&chain, bucket))
+			return true;
+	return false;
+}
+
+/* A bucket and those that overflowed from it; of a damaged chain that has no end, the first. */
+static void walk_bucket(struct walk *walk, sw_addr bucket)
 {
 	uint8_t tags[SLOTS];
-	for (uint64_t steps = 0; bucket && goes_on(walk); steps++) {
-		if (steps > walk->size.count + SLOTS) {
-			walk->is_broken = true;
-			return;
-		}
+	bool is_damaged = is_ring(walk, bucket);
+
+	walk->damage += is_damaged;
+	for (; bucket && goes_on(walk); bucket = is_damaged ? 0 : next_bucket(walk, bucket)) {
 		if (!read_tags(walk, bucket, tags))
 			return;
-		if (is_old && tags[0] >= EVACUATED_X && tags[0] < MIN_TOP_HASH)
-			return; /* its entries are in the new buckets */
 		for (unsigned i = 0; i < SLOTS; i++)
 			if (tags[i] >= MIN_TOP_HASH)
 				visit_slot(walk, bucket, i);
-		if (!walk->shape.overflow || !sw_memory_u64(walk->reader->go->memory,
-							    bucket + walk->shape.overflow, &bucket))
-			return;
 	}
 }
 
 /* ---- maps ---- */
 
-static bool has_room(struct walk *walk, sw_addr at, uint64_t groups)
+/* Can an array of `count` be there? In the heap it is within one object, and live. */
+static bool is_array(const struct walk *walk, sw_addr at, uint64_t count, uint64_t size)
 {
+	const struct sw_heap *heap = walk->reader->heap;
+	const struct sw_span *span = heap ? sw_heap_span(heap, at) : NULL;
 	uint64_t bytes;
-	return groups <= max_groups && !__builtin_mul_overflow(groups, walk->shape.size, &bytes) &&
-	       at + bytes >= at;
+
+	if (count > max_groups || __builtin_mul_overflow(count, size, &bytes) || at + bytes < at ||
+	    sw_value_is_free(heap, at))
+		return false;
+	return !span || bytes <= span->elemsize - (at - span->base) % span->elemsize;
 }
 
-static void walk_buckets(struct walk *walk, sw_addr first, uint64_t count, bool is_old)
+/* An array of groups or buckets. */
+static void walk_array(struct walk *walk, sw_addr first, uint64_t count,
+		       void (*walk_one)(struct walk *walk, sw_addr addr))
 {
-	if (!first)
+	if (!is_array(walk, first, count, walk->shape.size)) {
+		walk->damage++;
 		return;
-	if (!has_room(walk, first, count))
-		walk->is_broken = true;
+	}
 	for (uint64_t i = 0; i < count && goes_on(walk); i++)
-		walk_bucket(walk, first + i * walk->shape.size, is_old);
+		walk_one(walk, first + i * walk->shape.size);
 }
 
 static void walk_old_map(struct walk *walk, struct sw_value header)
@@ -205,31 +234,36 @@ static void walk_old_map(struct walk *walk, struct sw_value header)
 	const struct sw_value_reader *reader = walk->reader;
 	uint64_t buckets, old;
 	uint8_t flags, b;
+	bool is_same_size;
 
 	if (!sw_value_word(reader, header, "count", &walk->size.count) ||
 	    !sw_value_word(reader, header, "buckets", &buckets) ||
 	    !sw_value_word(reader, header, "oldbuckets", &old) ||
 	    !sw_memory_u8(reader->go->memory, header.addr + HMAP_FLAGS, &flags) ||
 	    !sw_memory_u8(reader->go->memory, header.addr + HMAP_FLAGS + 1, &b) || b > MAX_B) {
-		walk->is_broken = true;
+		walk->damage++;
 		return;
 	}
-	walk_buckets(walk, buckets, (uint64_t)1 << b, false);
-	if (old && b)
-		walk_buckets(walk, old, (uint64_t)1 << (b - !(flags & SAME_SIZE_GROW)), true);
+	is_same_size = flags & SAME_SIZE_GROW;
+	if (buckets)
+		walk_array(walk, buckets, (uint64_t)1 << b, walk_bucket);
+	/* While the map grows, entries stand in either. */
+	if (old && !b && !is_same_size)
+		walk->damage++;
+	else if (old)
+		walk_array(walk, old, (uint64_t)1 << (b - !is_same_size), walk_bucket);
 }
 
-static void walk_table(struct walk *walk, struct sw_value table)
+/* `first` is its first entry in the directory, and it knows that. */
+static void walk_table(struct walk *walk, struct sw_value table, uint64_t first)
 {
-	uint64_t groups, mask;
-	if (!sw_value_word(walk->reader, table, "groups", &groups) ||
-	    !sw_value_word(walk->reader, table, "lengthMask", &mask) || mask >= max_groups ||
-	    !has_room(walk, groups, mask + 1)) {
-		walk->is_broken = true;
-		return;
-	}
-	for (uint64_t i = 0; i <= mask && goes_on(walk); i++)
-		walk_group(walk, groups + i * walk->shape.size);
+	uint64_t index, groups, mask;
+	if (!sw_value_word(walk->reader, table, "index", &index) || index != first ||
+	    !sw_value_word(walk->reader, table, "groups", &groups) ||
+	    !sw_value_word(walk->reader, table, "lengthMask", &mask) || mask >= max_groups)
+		walk->damage++;
+	else
+		walk_array(walk, groups, mask + 1, walk_group);
 }
 
 /* Entries of the directory that stand for one table follow each other. */
@@ -238,19 +272,19 @@ static void walk_directory(struct walk *walk, struct sw_value header, uint64_t l
 	struct sw_value directory;
 	sw_addr table, before = 0;
 
-	if (!sw_value_pointee(walk->reader, header, "dirPtr", &directory)) {
-		walk->is_broken = true;
+	if (!sw_value_pointee(walk->reader, header, "dirPtr", &directory) ||
+	    !is_array(walk, directory.addr, length, word_size)) {
+		walk->damage++;
 		return;
 	}
 	sw_type pointer = sw_type_info(walk->reader->types, directory.type)->elem;
 	sw_type type = sw_type_info(walk->reader->types, pointer)->elem;
 	for (uint64_t i = 0; i < length && goes_on(walk); i++, before = table) {
-		if (!sw_memory_u64(walk->reader->go->memory, directory.addr + 8 * i, &table)) {
-			walk->is_broken = true;
-			return;
-		}
-		if (table != before)
-			walk_table(walk, (struct sw_value){type, table});
+		sw_addr at = directory.addr + i * word_size;
+		if (!sw_memory_u64(walk->reader->go->memory, at, &table))
+			walk->damage++;
+		else if (table != before)
+			walk_table(walk, (struct sw_value){type, table}, i);
 	}
 }
 
@@ -259,33 +293,31 @@ static void walk_swiss_map(struct walk *walk, struct sw_value header)
 	uint64_t directory, length;
 	if (!sw_value_word(walk->reader, header, "used", &walk->size.count) ||
 	    !sw_value_word(walk->reader, header, "dirPtr", &directory) ||
-	    !sw_value_word(walk->reader, header, "dirLen", &length) || length > max_groups)
-		walk->is_broken = true;
+	    !sw_value_word(walk->reader, header, "dirLen", &length))
+		walk->damage++;
 	else if (length)
 		walk_directory(walk, header, length);
 	else if (directory)
-		walk_group(walk, directory);
+		walk_array(walk, directory, 1, walk_group);
 }
 
 static void walk_map(struct walk *walk, struct sw_value map)
 {
 	struct sw_types *types = walk->reader->types;
 	const struct sw_type_info *info = sw_type_info(types, map.type);
-	sw_addr to;
+	bool is_known = !walk->reader->is_stale;
+	sw_addr to = map.addr;
 
 	if (info->kind == SW_KIND_MAP) {
-		if (walk->reader->is_stale ||
-		    !sw_memory_u64(walk->reader->go->memory, map.addr, &to)) {
-			walk->is_broken = true;
-			return;
-		}
-		if (!to)
+		is_known = is_known && sw_memory_u64(walk->reader->go->memory, map.addr, &to);
+		if (is_known && !to)
 			return;
 		map = (struct sw_value){info->target, to};
 		info = sw_type_info(types, map.type);
 	}
-	if (info->role != SW_TYPE_MAP_HEADER || !find_shape(types, info, &walk->shape))
-		walk->is_broken = true;
+	if (!is_known || sw_value_is_free(walk->reader->heap, to) ||
+	    info->role != SW_TYPE_MAP_HEADER || !find_shape(types, info, &walk->shape))
+		walk->damage++;
 	else if (field_of(info, "dirPtr"))
 		walk_swiss_map(walk, map);
 	else
@@ -297,7 +329,7 @@ bool sw_value_entries(const struct sw_value_reader *reader, struct sw_value map,
 {
 	struct walk walk = {.reader = reader, .visit = visit, .context = context};
 	walk_map(&walk, map);
-	return !walk.is_broken;
+	return !walk.damage;
 }
 
 bool sw_value_map_size(const struct sw_value_reader *reader, struct sw_value map,
@@ -306,5 +338,5 @@ bool sw_value_map_size(const struct sw_value_reader *reader, struct sw_value map
 	struct walk walk = {.reader = reader};
 	walk_map(&walk, map);
 	*out = walk.size;
-	return !walk.is_broken;
+	return !walk.damage;
 }

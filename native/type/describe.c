@@ -73,20 +73,11 @@ static struct at behind_pointer(struct at at, struct sw_value_place *place, sw_a
 	return (struct at){.place = place, .depth = at.depth + 1, .pointers = at.pointers + 1};
 }
 
-/* Freed, and perhaps something else's by now. */
-static bool is_free(const struct writer *writer, sw_addr addr)
-{
-	sw_slot slot = writer->heap ? sw_heap_slot(writer->heap, addr) : SW_NO_SLOT;
-
-	return slot != SW_NO_SLOT && !sw_heap_is_marked(writer->heap, slot);
-}
-
 /* False when there is nothing to look at behind a pointer; that is written then. */
 static bool read_pointer(struct writer *writer, struct at at, uint64_t offset, uint64_t *out)
 {
 	bool is_known = read_word(writer, at, offset, out);
-
-	bool is_gone = is_known && is_free(writer, *out);
+	bool is_gone = is_known && sw_value_is_free(writer->heap, *out);
 
 	if (is_known && *out && !is_gone && !writer->is_stale)
 		return true;
@@ -251,7 +242,7 @@ static void write_slice(struct writer *writer, const struct sw_type_info *info, 
 	write_count(writer, " cap", has_capacity, capacity);
 	if (!has_data || !has_length || length > MAX_LENGTH || (has_capacity && length > capacity))
 		return;
-	if (is_free(writer, data)) {
+	if (sw_value_is_free(writer->heap, data)) {
 		fprintf(writer->out, " 0x%" PRIx64 " (not live)", data);
 		return;
 	}

@@ -234,13 +234,6 @@ static struct sw_error *run_rounds(struct sw_flow *flow)
 	return error;
 }
 
-static void tell_closure(struct sw_flow *flow, sw_addr entry)
-{
-	uint32_t type = sw_number_map_get(&flow->closures, entry);
-	if (type && type != SW_MAX_TYPES)
-		sw_types_set_closure(flow->types, entry, type);
-}
-
 struct sw_error *sw_flow_open(const struct sw_go *go, struct sw_types *types,
 			      struct sw_type_plans *plans, struct sw_work *work,
 			      struct sw_flow **out)
@@ -285,75 +278,8 @@ struct sw_error *sw_flow_create(const struct sw_go *go, struct sw_types *types,
 		return error;
 	}
 	for (size_t i = 0; i < (*out)->functions.count; i++)
-		tell_closure(*out, (*out)->functions.items[i].entry);
+		sw_flow_tell_closure(*out, (*out)->functions.items[i].entry);
 	return NULL;
-}
-
-/* ---- closures alone ---- */
-
-static uint64_t hash_name(const char *name, size_t length)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3;
-	return hash | 1;
-}
-
-static struct sw_error *index_names(struct sw_flow *flow)
-{
-	struct sw_error *error = NULL;
-	for (size_t i = flow->functions.count; !error && i-- && !flow->has_names;) {
-		const char *name = flow->functions.items[i].name;
-		error = sw_number_map_set(&flow->by_name, hash_name(name, strlen(name)),
-					  (uint32_t)i + 1);
-	}
-	flow->has_names = true;
-	return error;
-}
-
-static void run_named(struct sw_flow *flow, const char *name, size_t length)
-{
-	uint32_t number = sw_number_map_get(&flow->by_name, hash_name(name, length));
-	struct sw_flow_function *function = number ? &flow->functions.items[number - 1] : NULL;
-	if (!function || function->ran || function->rule == SW_RULE_SKIP ||
-	    strlen(function->name) != length || strncmp(function->name, name, length) != 0)
-		return;
-	sw_flow_run(flow, function);
-}
-
-/* The end of the name without its last part, which is not within brackets; 0: nothing is left. */
-static size_t cut_name(const char *name, size_t length)
-{
-	unsigned depth = 0;
-	while (length--) {
-		depth += name[length] == ']';
-		depth -= depth && name[length] == '[';
-		if (!depth && name[length] == '/')
-			return 0;
-		if (!depth && name[length] == '.')
-			return length;
-	}
-	return 0;
-}
-
-/* "main.serve.handle.func1" is made by main.serve.handle, or by main.serve, which has the code of
- * handle in its own (cmd/compile/internal/ir closureName). */
-struct sw_error *sw_flow_find_closure(struct sw_flow *flow, sw_addr entry)
-{
-	struct sw_flow_function *function = sw_flow_find(flow, entry);
-	struct sw_error *error = index_names(flow);
-	if (error || !function)
-		return error;
-	size_t length = cut_name(function->name, strlen(function->name));
-	for (; length; length = cut_name(function->name, length)) {
-		run_named(flow, function->name, length);
-		if (sw_number_map_get(&flow->closures, entry))
-			break;
-	}
-	tell_closure(flow, entry);
-	error = flow->error;
-	flow->error = NULL;
-	return error;
 }
 
 void sw_flow_free(struct sw_flow *flow)
@@ -366,6 +292,7 @@ void sw_flow_free(struct sw_flow *flow)
 	sw_number_map_free(&flow->by_entry);
 	sw_number_map_free(&flow->by_dictionary);
 	sw_number_map_free(&flow->by_name);
+	sw_flow_makers_free(&flow->makers);
 	sw_number_map_free(&flow->object_numbers);
 	sw_number_map_free(&flow->object_seen);
 	sw_number_map_free(&flow->link_seen);

@@ -1,5 +1,6 @@
 /* Private to flow.c (functions, rounds, lookups), flow_run.c (one function, with flow_run.h),
- * flow_call.c (what calls do), flow_value.c (values and places). */
+ * flow_call.c (what calls do), flow_value.c (values and places), flow_closure.c (closures alone).
+ */
 #ifndef SW_TYPE_FLOW_PRIVATE_H
 #define SW_TYPE_FLOW_PRIVATE_H
 
@@ -177,6 +178,13 @@ struct sw_flow_link {
 SW_VECTOR(struct sw_flow_link, sw_flow_links);
 SW_VECTOR(uint64_t, sw_flow_sources); /* places, as in FROM */
 
+/* A function whose code has the address of another one. */
+struct sw_flow_maker {
+	sw_addr entry;
+	uint32_t function; /* index */
+};
+SW_VECTOR(struct sw_flow_maker, sw_flow_makers);
+
 struct sw_flow {
 	const struct sw_go *go;
 	struct sw_types *types;
@@ -186,7 +194,8 @@ struct sw_flow {
 	struct sw_flow_functions functions; /* in rising order of entry within a module */
 	struct sw_number_map by_entry;	    /* index + 1 */
 	struct sw_number_map by_name;	    /* the same, of hashes: for closures alone */
-	bool has_names;
+	struct sw_flow_makers makers;	    /* by entry, then function: the same */
+	bool has_names, has_makers;
 	struct sw_number_map by_dictionary;  /* the same, of entry and dictionary */
 	struct sw_number_map object_numbers; /* of receivers' names and dictionaries */
 	struct sw_value_map fields;	     /* of objects, by place */
@@ -297,6 +306,14 @@ void sw_flow_run(struct sw_flow *flow, struct sw_flow_function *function);
 void sw_flow_run_inline(struct sw_flow *flow, sw_addr start, sw_addr end);
 /* Makes the types known whose descriptors the function names, and adds to references. */
 void sw_flow_find_references(struct sw_flow *flow, struct sw_flow_function *function);
+/* Calls visit with every address that the function's code puts together. */
+void sw_flow_each_reference(struct sw_flow *flow, struct sw_flow_function *function,
+			    void (*visit)(struct sw_flow *flow, sw_addr addr));
+
+/* ---- flow_closure.c ---- */
+void sw_flow_tell_closure(struct sw_flow *flow, sw_addr entry);
+
+/* ---- flow_run.c ---- */
 /* A word of the frame by its place in struct sw_flow_state; SW_FLOW_SLOTS: not followed. */
 static inline uint32_t sw_flow_slot(int64_t frame_low, int64_t offset)
 {

@@ -80,7 +80,8 @@ static void find_reference(struct sw_flow *flow, sw_addr addr)
 }
 
 /* Addresses are put together in one or two steps: a page, and an offset into it. */
-void sw_flow_find_references(struct sw_flow *flow, struct sw_flow_function *function)
+void sw_flow_each_reference(struct sw_flow *flow, struct sw_flow_function *function,
+			    void (*visit)(struct sw_flow *flow, sw_addr addr))
 {
 	struct sw_flow_run *run = flow->run;
 	sw_addr pages[SW_REG_VECTOR] = {0};
@@ -99,9 +100,14 @@ void sw_flow_find_references(struct sw_flow *flow, struct sw_flow_function *func
 			continue;
 		bool has_page = step->mem.base < SW_REG_VECTOR && pages[step->mem.base];
 		if (step->mem.base == SW_REG_NONE || has_page)
-			find_reference(flow, (has_page ? pages[step->mem.base] : 0) +
-						     (sw_addr)step->mem.value);
+			visit(flow,
+			      (has_page ? pages[step->mem.base] : 0) + (sw_addr)step->mem.value);
 	}
+}
+
+void sw_flow_find_references(struct sw_flow *flow, struct sw_flow_function *function)
+{
+	sw_flow_each_reference(flow, function, find_reference);
 }
 
 /* ---- passes ---- */

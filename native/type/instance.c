@@ -10,21 +10,32 @@ enum {
 
 /* What is known of a type. */
 struct known {
-	int32_t wanted;	   /* number, or -1 */
-	bool is_asked;	   /* `wanted` is known */
-	bool is_looked_at; /* `holds` and `leads` are known */
-	bool holds;	   /* it is, or has in it, a wanted type */
-	bool leads;	   /* it has pointers to wanted types in it */
+	int32_t wanted;	    /* number, or -1 */
+	bool is_asked;	    /* `wanted` is known */
+	bool is_looked_at;  /* `holds` and `leads` are known, or about to be */
+	bool is_done;	    /* they are known */
+	bool is_searched;   /* `has_wanted` is known, or about to be */
+	bool is_impossible; /* damaged: it contains itself */
+	bool has_wanted;    /* as `holds`, whatever else is damaged */
+	bool holds;	    /* it is, or has in it, a wanted type */
+	bool leads;	    /* it has pointers in it to such types */
 };
 SW_VECTOR(struct known, known_list);
 
-/* Addresses outside the heap that were visited. */
-SW_MAP(uint32_t, place_set);
+/* A value of a wanted type outside the heap, where one place is reached in several ways. */
+struct place {
+	sw_addr addr;
+	sw_type type;
+	uint32_t next; /* of the same address, + 1; 0: none */
+	bool is_visited;
+};
+SW_VECTOR(struct place, place_list);
 
 struct search {
 	const struct sw_instance_search *given;
-	struct known_list known; /* by type */
-	struct place_set visited;
+	struct known_list known;	  /* by type */
+	struct place_list places;	  /* in the order in which they became known */
+	struct sw_number_map first_place; /* of an address, + 1 */
 	struct sw_instance at;
 	struct sw_error *error;
 };
@@ -62,13 +73,38 @@ static struct known *known_of(struct search *search, sw_type type)
 	return known;
 }
 
-/* Does it point to a wanted type? */
+static bool has_wanted(struct search *search, sw_type type, unsigned depth);
+
+static bool has_wanted_part(struct search *search, const struct sw_type_info *info, unsigned depth)
+{
+	bool has = info->kind == SW_KIND_ARRAY && has_wanted(search, info->elem, depth + 1);
+	for (uint32_t i = 0; info->kind == SW_KIND_STRUCT && i < info->field_count; i++)
+		has |= has_wanted(search, info->fields[i].type, depth + 1);
+	return has;
+}
+
+/* Is it a wanted type, or has it one in it? Pointers do not count: types with them go in circles. */
+static bool has_wanted(struct search *search, sw_type type, unsigned depth)
+{
+	const struct sw_type_info *info = sw_type_info(search->given->types, type);
+	struct known *known = known_of(search, type);
+
+	if (!known || depth > SW_MAX_TYPE_DEPTH)
+		return false;
+	if (known->is_searched)
+		return known->has_wanted;
+	known->is_searched = true; /* no type contains itself */
+	bool has = known->wanted >= 0 || has_wanted_part(search, info, depth);
+	if (search->error)
+		return false;
+	search->known.items[type].has_wanted = has;
+	return has;
+}
+
+/* Does it point to a wanted type, or to one that has it? */
 static bool is_lead(struct search *search, const struct sw_type_info *info)
 {
-	if (info->kind != SW_KIND_POINTER || !info->elem)
-		return false;
-	const struct known *known = known_of(search, info->elem);
-	return known && known->wanted >= 0;
+	return info->kind == SW_KIND_POINTER && info->elem && has_wanted(search, info->elem, 0);
 }
 
 static void look_at(struct search *search, sw_type type, unsigned depth);
@@ -82,17 +118,11 @@ static void look_inside(struct search *search, sw_type type, sw_type part, unsig
 	search->known.items[type].leads |= search->known.items[part].leads;
 }
 
-/* A damaged type may contain itself: it is marked before what is in it is looked at. */
-static void look_at(struct search *search, sw_type type, unsigned depth)
+static void look_at_parts(struct search *search, sw_type type, unsigned depth)
 {
 	const struct sw_type_info *info = sw_type_info(search->given->types, type);
-	struct known *known = known_of(search, type);
-
-	if (!known || known->is_looked_at || depth > SW_MAX_TYPE_DEPTH)
-		return;
-	known->is_looked_at = true;
-	known->holds = known->wanted >= 0;
 	bool leads = is_lead(search, info);
+
 	if (search->error)
 		return;
 	search->known.items[type].leads = leads;
@@ -103,48 +133,75 @@ static void look_at(struct search *search, sw_type type, unsigned depth)
 		look_inside(search, type, info->fields[i].type, depth);
 }
 
-/* ---- places ---- */
+/* No type contains itself: nothing of one that does is visited. */
+static void look_at(struct search *search, sw_type type, unsigned depth)
+{
+	struct known *known = known_of(search, type);
 
-static bool is_variable(const struct sw_go *go, sw_addr addr)
+	if (!known || depth > SW_MAX_TYPE_DEPTH)
+		return;
+	known->is_impossible |= known->is_looked_at && !known->is_done;
+	if (known->is_looked_at)
+		return;
+	known->is_looked_at = true;
+	known->holds = known->wanted >= 0;
+	look_at_parts(search, type, depth);
+	if (search->error)
+		return;
+	known = &search->known.items[type];
+	known->is_done = true;
+	if (known->is_impossible)
+		known->holds = known->leads = false;
+}
+
+/* ---- places outside the heap ---- */
+
+/* Is it in the variables of a module, with all of its bytes? */
+static bool is_variable(const struct sw_go *go, sw_addr addr, uint64_t size)
 {
 	for (size_t i = 0; i < go->modules.count; i++) {
 		const struct sw_go_module *module = &go->modules.items[i];
-		if ((addr >= module->data && addr < module->edata) ||
-		    (addr >= module->bss && addr < module->ebss) ||
-		    (addr >= module->noptrdata && addr < module->enoptrdata) ||
-		    (addr >= module->noptrbss && addr < module->enoptrbss))
-			return true;
+		const sw_addr pieces[][2] = {
+			{module->data, module->edata},
+			{module->bss, module->ebss},
+			{module->noptrdata, module->enoptrdata},
+			{module->noptrbss, module->enoptrbss},
+		};
+		for (size_t k = 0; k < sizeof(pieces) / sizeof(*pieces); k++)
+			if (addr >= pieces[k][0] && addr < pieces[k][1])
+				return size <= pieces[k][1] - addr;
 	}
 	return false;
 }
 
-/* Places outside the heap are reached in several ways. */
-static bool is_new(struct search *search, sw_addr addr, unsigned wanted)
+/* NULL without memory. */
+static struct place *place_of(struct search *search, sw_type type, sw_addr addr)
 {
-	uint64_t key = addr * 64 + wanted % 64 + 1;
-	if (sw_heap_span(search->given->heap, addr))
-		return true;
-	if (place_set_find(&search->visited, key))
-		return false;
-	search->error = place_set_set(&search->visited, key, 1);
-	return !search->error;
+	uint32_t first = sw_number_map_get(&search->first_place, addr);
+	for (uint32_t i = first; i; i = search->places.items[i - 1].next)
+		if (search->places.items[i - 1].type == type)
+			return &search->places.items[i - 1];
+	search->error = place_list_add(&search->places,
+				       (struct place){.addr = addr, .type = type, .next = first});
+	if (!search->error)
+		search->error = sw_number_map_set(&search->first_place, addr,
+						  (uint32_t)search->places.count);
+	return search->error ? NULL : &search->places.items[search->places.count - 1];
 }
 
-static void visit_value(struct search *search, sw_type type, sw_addr addr, unsigned depth);
-
-/* A pointer out of the heap. */
+/* A pointer to a wanted type: what it leads to outside the heap becomes a place to visit. */
 static void follow_lead(struct search *search, const struct sw_type_info *info, sw_addr at)
 {
-	struct sw_instance before = search->at;
+	uint64_t size = sw_type_info(search->given->types, info->elem)->size;
 	sw_addr to;
-	if (!sw_memory_u64(search->given->go->memory, at, &to) ||
-	    !is_variable(search->given->go, to))
-		return;
-	search->at.object = SW_NO_OBJECT;
-	search->at.root = SW_NO_ROOT;
-	visit_value(search, info->elem, to, 0);
-	search->at = before;
+	if (sw_memory_u64(search->given->go->memory, at, &to) &&
+	    is_variable(search->given->go, to, size))
+		place_of(search, info->elem, to);
 }
+
+/* ---- values ---- */
+
+static void visit_value(struct search *search, sw_type type, sw_addr addr, unsigned depth);
 
 static void visit_array(struct search *search, sw_type elem, uint64_t count, sw_addr addr,
 			unsigned depth)
@@ -154,29 +211,53 @@ static void visit_array(struct search *search, sw_type elem, uint64_t count, sw_
 		visit_value(search, elem, addr + i * size, depth + 1);
 }
 
+/* Fields that lie in each other, as in C's unions, are looked at once, not for each way in. */
+static void visit_fields(struct search *search, const struct sw_type_info *info, sw_addr addr,
+			 unsigned depth)
+{
+	uint64_t end = 0;
+	for (uint32_t i = 0; !search->error && i < info->field_count; i++) {
+		const struct sw_type_field *field = &info->fields[i];
+		uint64_t size = sw_type_info(search->given->types, field->type)->size;
+		if (!size || field->offset < end)
+			continue;
+		end = field->offset + size;
+		visit_value(search, field->type, addr + field->offset, depth + 1);
+	}
+}
+
+/* False when it was visited before, with all that is in it. */
+static bool visit_wanted(struct search *search, sw_type type, unsigned wanted, sw_addr addr)
+{
+	if (!sw_heap_span(search->given->heap, addr)) {
+		struct place *place = place_of(search, type, addr);
+		if (!place || place->is_visited)
+			return false;
+		place->is_visited = true;
+	}
+	search->at.value = (struct sw_value){type, addr};
+	search->at.wanted = wanted;
+	search->error = search->given->visit(search->given->context, &search->at);
+	return !search->error;
+}
+
 static void visit_value(struct search *search, sw_type type, sw_addr addr, unsigned depth)
 {
 	const struct sw_type_info *info = sw_type_info(search->given->types, type);
 
-	if (!search->error && depth < SW_MAX_TYPE_DEPTH)
-		look_at(search, type, 0);
-	if (search->error || depth >= SW_MAX_TYPE_DEPTH)
+	look_at(search, type, 0);
+	if (search->error || depth > SW_MAX_TYPE_DEPTH)
 		return;
 	struct known known = search->known.items[type];
-	if (!known.holds && !known.leads)
+	if ((!known.holds && !known.leads) ||
+	    (known.wanted >= 0 && !visit_wanted(search, type, (unsigned)known.wanted, addr)))
 		return;
-	if (known.wanted >= 0 && is_new(search, addr, (unsigned)known.wanted)) {
-		search->at.value = (struct sw_value){type, addr};
-		search->at.wanted = (unsigned)known.wanted;
-		search->error = search->given->visit(search->given->context, &search->at);
-	}
 	if (info->kind == SW_KIND_POINTER)
 		follow_lead(search, info, addr);
 	else if (info->kind == SW_KIND_ARRAY)
 		visit_array(search, info->elem, info->length, addr, depth);
-	for (uint32_t i = 0;
-	     !search->error && info->kind == SW_KIND_STRUCT && i < info->field_count; i++)
-		visit_value(search, info->fields[i].type, addr + info->fields[i].offset, depth + 1);
+	else if (info->kind == SW_KIND_STRUCT)
+		visit_fields(search, info, addr, depth);
 }
 
 /* ---- objects ---- */
@@ -239,27 +320,71 @@ static struct sw_error *visit_objects(struct search *search)
 /* A piece of a local counts when all of the variable is there. */
 static void visit_root(struct search *search, uint32_t number)
 {
-	const struct sw_go_root *root = &search->given->go->roots.items[number];
+	const struct sw_go *go = search->given->go;
+	const struct sw_go_root *root = &go->roots.items[number];
 	sw_type type = root->type ? sw_type_of_dwarf(search->given->types, root->type) : 0;
 	uint64_t size = sw_type_info(search->given->types, type)->size;
 
-	if (!type || !root->address || root->type_offset || (root->size && root->size < size))
+	if (!type || !root->address || root->type_offset || (root->size && root->size < size) ||
+	    (!is_variable(go, root->address, size) &&
+	     !sw_memory_view(go->memory, root->address, size)))
 		return;
 	search->at = (struct sw_instance){.object = SW_NO_OBJECT, .root = number};
 	visit_value(search, type, root->address, 0);
+}
+
+static struct sw_error *visit_roots(struct search *search)
+{
+	const struct sw_go_roots *roots = &search->given->go->roots;
+	for (size_t i = 0; !search->error && i < roots->count; i++) {
+		uint8_t kind = roots->items[i].kind;
+		if (kind == SW_GO_ROOT_GLOBAL || kind == SW_GO_ROOT_LOCAL)
+			visit_root(search, (uint32_t)i);
+	}
+	return search->error;
+}
+
+/* Variables that no root is about, as they refer to nothing in the heap: what they point to may
+ * (`var x = &T{…}` is a variable that points to another one). */
+static struct sw_error *visit_globals(struct search *search)
+{
+	const struct sw_go *go = search->given->go;
+	const struct sw_dwarf_global *globals;
+	size_t count = 0;
+	struct sw_error *error = go->dwarf ? sw_dwarf_globals(go->dwarf, &globals, &count) : NULL;
+
+	search->at = (struct sw_instance){.object = SW_NO_OBJECT, .root = SW_NO_ROOT};
+	for (size_t i = 0; !error && i < count; i++) {
+		sw_type type = sw_type_of_dwarf(search->given->types, globals[i].type);
+		uint64_t size = sw_type_info(search->given->types, type)->size;
+		if (type && is_variable(go, globals[i].addr, size))
+			visit_value(search, type, globals[i].addr, 0);
+		error = search->error;
+	}
+	return error;
+}
+
+/* What is part of no known variable. More may become known on the way. */
+static struct sw_error *visit_places(struct search *search)
+{
+	search->at = (struct sw_instance){.object = SW_NO_OBJECT, .root = SW_NO_ROOT};
+	for (size_t i = 0; !search->error && i < search->places.count; i++)
+		visit_value(search, search->places.items[i].type, search->places.items[i].addr, 0);
+	return search->error;
 }
 
 struct sw_error *sw_instances_find(const struct sw_instance_search *given)
 {
 	struct search search = {.given = given};
 	struct sw_error *error = visit_objects(&search);
-	for (size_t i = 0; !error && i < given->go->roots.count; i++) {
-		uint8_t kind = given->go->roots.items[i].kind;
-		if (kind == SW_GO_ROOT_GLOBAL || kind == SW_GO_ROOT_LOCAL)
-			visit_root(&search, (uint32_t)i);
-		error = search.error;
-	}
+	if (!error)
+		error = visit_roots(&search);
+	if (!error)
+		error = visit_globals(&search);
+	if (!error)
+		error = visit_places(&search);
 	known_list_free(&search.known);
-	place_set_free(&search.visited);
+	place_list_free(&search.places);
+	sw_number_map_free(&search.first_place);
 	return error;
 }

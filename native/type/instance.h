@@ -30,7 +30,8 @@ struct sw_instance_search {
 	void *context;		  /* of both */
 };
 
-/* Visits each place once: objects in rising order of address, then variables. A wanted type inside
+/* Visits each place once: objects in rising order of address, then variables, then what pointers
+ * lead to outside the heap that is part of no variable known by name. A wanted type inside
  * a wanted type is visited too, after the outer one. An array of wanted elements counts each
  * element, those of a slice's array up to its end. One pass over all objects. */
 struct sw_error *sw_instances_find(const struct sw_instance_search *search);

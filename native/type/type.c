@@ -150,8 +150,7 @@ bool sw_type_is_named(const struct sw_type_info *info, const char *name)
 		path--;
 	if (strcmp(info->name, name + path) != 0)
 		return false;
-	return !strchr(info->package, '/') ||
-	       (!strncmp(name, info->package, package) && name[package] == '.');
+	return !package || (!strncmp(name, info->package, package) && name[package] == '.');
 }
 
 sw_type sw_type_of_name(struct sw_types *types, const char *name)

@@ -115,8 +115,9 @@ sw_type sw_type_path(const struct sw_types *types, sw_type type, uint64_t offset
  *
  * Where an object's type comes from, the best first: typed pointers from typed roots, nearest
  * root first, as long as size and pointer map of the object agree (exactly that of its malloc
- * header when it has one); the malloc header alone; pointers into the middle of an array, or to a
- * first element. Closures' captured variables, and what only they hold, stay unknown. */
+ * header when it has one); the malloc header alone; the code that a closure begins with; pointers
+ * into the middle of an array, or to a first element. What a closure of generic code has captured
+ * as one of its type parameters stays unknown, and what it alone holds. */
 struct sw_typing {
 	sw_type *types; /* [object_count] */
 	uint32_t object_count;

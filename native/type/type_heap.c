@@ -1,8 +1,6 @@
 /* Types of the memory that values of slices, strings, maps, channels and funcs refer to. */
 #include "type/type_private.h"
 
-#include "go/unwind.h"
-
 #include <stdio.h>
 
 /* ---- pointers and arrays that no descriptor tells of ---- */
@@ -67,7 +65,7 @@ static sw_type make_uint64(struct sw_types *types)
 	return make_basic(types, &types->uint64, "uint64", SW_KIND_UINT64, 8);
 }
 
-/* ---- slices, strings, closures ---- */
+/* ---- slices, strings ---- */
 
 sw_type sw_type_backing(struct sw_types *types, sw_type elem)
 {
@@ -100,94 +98,6 @@ sw_type sw_type_string_bytes(struct sw_types *types)
 							  .elem = make_uint8(types),
 						  });
 	return types->string_bytes;
-}
-
-/* "main.(*T).serve.func1" → "main", "net/http.…" → "net/http". */
-static char *function_package(const char *name)
-{
-	const char *end = name, *at = name;
-	for (; *at && *at != '[' && *at != '('; at++)
-		if (*at == '/')
-			end = at;
-	while (*end && *end != '.')
-		end++;
-	return strndup(name, (size_t)(end - name));
-}
-
-void sw_types_set_closure(struct sw_types *types, sw_addr entry, sw_type captures)
-{
-	sw_error_free(sw_number_map_set(&types->captures, entry, captures));
-}
-
-/* The captured variables become the closure's own fields. */
-static void take_captures(struct sw_types *types, struct sw_type_info *closure, sw_type captures)
-{
-	const struct sw_type_info *info = sw_type_info(types, captures);
-	if (info->kind != SW_KIND_STRUCT || !info->field_count)
-		return;
-	closure->fields = calloc(info->field_count, sizeof(*closure->fields));
-	for (uint32_t i = 0; closure->fields && i < info->field_count; i++) {
-		closure->fields[i] = info->fields[i];
-		closure->fields[i].name = strdup(info->fields[i].name);
-		if (!closure->fields[i].name)
-			break;
-		closure->field_count++;
-	}
-	if (closure->field_count == info->field_count) {
-		closure->size = info->size;
-		closure->pointer_bytes = info->pointer_bytes;
-	}
-}
-
-/* "path/main.(*T).method-fm" is a method value: it captured a *T; "main.T.method-fm" a T
- * (cmd/compile/internal/walk methodValueWrapper). */
-static void take_receiver(struct sw_types *types, struct sw_type_info *closure, const char *name)
-{
-	size_t length = strlen(name);
-	const char *method = memrchr(name, '.', length);
-	if (length < 4 || strcmp(name + length - 3, "-fm") != 0 || !method || strchr(name, '['))
-		return;
-	bool is_pointer = method > name && method[-1] == ')';
-	const char *star = is_pointer ? strstr(name, ".(*") : NULL;
-	char *type_name = star ? sw_type_name("%.*s.%.*s", (int)(star - name), name,
-					      (int)(method - 1 - (star + 3)), star + 3)
-			       : sw_type_name("%.*s", (int)(method - name), name);
-	sw_type type = type_name && (star || !is_pointer) ? sw_type_of_name(types, type_name) : 0;
-	free(type_name);
-	if (is_pointer)
-		type = sw_type_make_pointer(types, type);
-	const struct sw_type_info *info = sw_type_info(types, type);
-	closure->fields = type ? calloc(1, sizeof(*closure->fields)) : NULL;
-	char *field = closure->fields ? strdup("R") : NULL;
-	if (!field)
-		return;
-	closure->fields[0] = (struct sw_type_field){.name = field, .offset = 8, .type = type};
-	closure->field_count = 1;
-	closure->size = 8 + info->size;
-	closure->pointer_bytes = info->pointer_bytes ? 8 + info->pointer_bytes : 0;
-}
-
-sw_type sw_type_closure(struct sw_types *types, sw_addr entry)
-{
-	struct sw_go_func func;
-	sw_type type = sw_number_map_get(&types->by_closure, entry);
-	if (type || !entry || !sw_go_find_func(types->go, entry, &func) || func.entry != entry)
-		return type;
-	const char *name = sw_go_func_name(&func);
-	struct sw_type_info info = {
-		.name = sw_type_name("func %s", name),
-		.package = function_package(name),
-		.kind = SW_KIND_STRUCT,
-		.role = SW_TYPE_CLOSURE,
-		.size = 8,
-	};
-	take_captures(types, &info, sw_number_map_get(&types->captures, entry));
-	if (!info.fields)
-		take_receiver(types, &info, name);
-	type = make(types, info);
-	if (type)
-		sw_error_free(sw_number_map_set(&types->by_closure, entry, type));
-	return type;
 }
 
 /* ---- structs ---- */

@@ -232,14 +232,19 @@ static void sweep(struct sw_type_walk *walk,
 	}
 }
 
-/* The first sweep makes the types known, the second takes them. */
-static struct sw_error *sweep_headers(struct sw_type_walk *walk)
+/* The first sweep makes the types known, the second takes them; then what they lead to. */
+static struct sw_error *sweep_and_walk(struct sw_type_walk *walk,
+				       void (*claim)(struct sw_type_worker *worker,
+						     const struct sw_place *place),
+				       size_t *head)
 {
-	sweep(walk, sw_claim_by_header);
+	sweep(walk, claim);
 	struct sw_error *error = sw_type_walk_end_level(walk);
 	if (!error)
-		sweep(walk, sw_claim_by_header);
-	return error ? error : sw_type_walk_end_level(walk);
+		sweep(walk, claim);
+	if (!error)
+		error = sw_type_walk_end_level(walk);
+	return error ? error : walk_levels(walk, head);
 }
 
 static struct sw_error *walk_all(struct sw_type_walk *walk)
@@ -249,9 +254,9 @@ static struct sw_error *walk_all(struct sw_type_walk *walk)
 	if (!error)
 		error = walk_levels(walk, &head);
 	if (!error)
-		error = sweep_headers(walk);
+		error = sweep_and_walk(walk, sw_claim_by_header, &head);
 	if (!error)
-		error = walk_levels(walk, &head);
+		error = sweep_and_walk(walk, sw_claim_by_code, &head);
 	if (error)
 		return error;
 	walk->takes_weak = true;

@@ -2,6 +2,9 @@
  * several that do, which one counts. */
 #include "type/typing_private.h"
 
+#include "go/name.h"
+#include "go/unwind.h"
+
 enum {
 	TYPE_SIZE = 0, /* internal/abi Type */
 	TYPE_PTR_BYTES = 8,
@@ -250,6 +253,21 @@ static void claim_closure(struct sw_type_worker *worker, const struct sw_place *
 	sw_addr entry = sw_load64(bytes);
 	if (sw_go_module_of_pc(walk->go, entry) && resolve(worker, entry, SW_WORD_CODE, &type))
 		settle(worker, place, type, false);
+}
+
+void sw_claim_by_code(struct sw_type_worker *worker, const struct sw_place *place)
+{
+	const struct sw_type_walk *walk = worker->walk;
+	const uint8_t *bytes = object_bytes(place);
+	struct sw_go_func func;
+
+	if (sw_span_has_header(place->span) || place->span->scan == SW_SCAN_NONE || !bytes ||
+	    place->span->elemsize < 8 || is_settled(walk, place->object))
+		return;
+	sw_addr entry = sw_load64(bytes);
+	if (sw_go_module_of_pc(walk->go, entry) && sw_go_find_func(walk->go, entry, &func) &&
+	    func.entry == entry && sw_go_is_closure_name(sw_go_func_name(&func)))
+		claim_closure(worker, place);
 }
 
 /* runtime/chan.go hchan.elemtype. */

@@ -292,6 +292,12 @@ static sw_type pool_array(struct sw_type_plans *plans, const struct sw_type_info
 	return sw_type_backing(plans->types, sw_type_of_name(plans->types, "sync.poolLocal"));
 }
 
+/* sync/poolqueue.go: eface is an interface {}, taken apart. */
+static bool is_eface(const struct sw_type_info *info)
+{
+	return !strcmp(info->name, "sync.eface") && info->field_count == 2 && info->size == 16;
+}
+
 /* sync/map.go until 1.19: entry is { p unsafe.Pointer }, to an interface{}. */
 static sw_type map_value(struct sw_type_plans *plans, const struct sw_type_info *info,
 			 const struct sw_type_field *field)
@@ -310,6 +316,9 @@ static struct sw_error *add_struct(struct sw_type_plans *plans, const struct sw_
 
 	if (pointer)
 		return flatten(plans, pointer, offset, depth + 1);
+	if (is_eface(info))
+		return add(plans,
+			   (struct sw_slot_plan){.offset = offset + 8, .action = SW_SLOT_EFACE});
 	for (uint32_t i = 0; !error && i < info->field_count; i++) {
 		const struct sw_type_field *field = &info->fields[i];
 		uint64_t at = offset + field->offset;

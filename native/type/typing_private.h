@@ -194,6 +194,8 @@ void sw_claim_word(struct sw_type_worker *worker, const struct sw_slot_plan *slo
 		   sw_addr neighbour);
 /* By the malloc header alone. */
 void sw_claim_by_header(struct sw_type_worker *worker, const struct sw_place *place);
+/* By its code alone: of an object without a type that begins with the code of a closure. */
+void sw_claim_by_code(struct sw_type_worker *worker, const struct sw_place *place);
 /* Makes a parked claim count. */
 void sw_claim_parked(struct sw_type_worker *worker, const struct sw_place *place);
 /* Moves what was gathered to the queue. */

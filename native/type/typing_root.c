@@ -200,12 +200,51 @@ static struct sw_error *find_by_type(struct sw_type_walk *walk, const struct sw_
 		return error;
 	const struct sw_slot_plan *found =
 		sw_type_plans_slot(&walk->plans, type, at - root->address + root->type_offset);
-	if (found) {
-		walk->typing->known_by_debug_information++;
-		*slot = *found;
-		*neighbour = read_neighbour(walk, root, found, at);
-	}
+	if (!found)
+		return NULL;
+	walk->typing->known_by_debug_information++;
+	*slot = *found;
+	*neighbour = read_neighbour(walk, root, found, at);
+	/* Of an interface in pieces: the word before the data is asked what it is. */
+	struct sw_slot_plan interface = *found;
+	bool is_interface = found->action == SW_SLOT_IFACE || found->action == SW_SLOT_EFACE;
+	if (is_interface && !*neighbour &&
+	    (!find_interface(walk, root, at, &interface, neighbour) ||
+	     interface.action != found->action))
+		*neighbour = 0;
 	return NULL;
+}
+
+/* ---- timers ---- */
+
+/* In the heap of a P, a pointer to the runtime.timer: an object of its own, or the end of a
+ * time.Timer or Ticker (time/sleep.go, tick.go; from 1.23 on a runtime.timeTimer). */
+static struct sw_error *walk_timer_word(struct sw_type_walk *walk, const struct sw_root_word *word)
+{
+	enum { FIRST_WITH_TIME_TIMER = 23 };
+	const struct sw_go *go = walk->go;
+	struct sw_slot_plan whole = {.action = SW_SLOT_POINTER};
+	sw_slot place = sw_heap_slot(walk->heap, word->pointer);
+	uint64_t period = 0;
+
+	if (place == SW_NO_SLOT)
+		return NULL;
+	sw_addr object = sw_heap_slot_address(walk->heap, place);
+	sw_memory_u64(go->memory, word->pointer + go->layout.timer.period, &period);
+	whole.target = sw_type_of_name(walk->types, word->pointer == object ? "runtime.timer"
+						    : go->minor >= FIRST_WITH_TIME_TIMER
+							    ? "runtime.timeTimer"
+						    : period ? "time.Ticker"
+							     : "time.Timer");
+	struct sw_error *error = sw_type_plans_make(&walk->plans, whole.target);
+	if (!error && whole.target)
+		sw_claim_word(&walk->workers[0], &whole, object, 0);
+	return error;
+}
+
+static bool is_timers(const struct sw_go_root *root)
+{
+	return root->kind == SW_GO_ROOT_QUEUE && !strcmp(root->name, "timers");
 }
 
 static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct sw_root_word *word)
@@ -218,6 +257,8 @@ static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct s
 
 	if (root && root->kind == SW_GO_ROOT_FINALIZER)
 		return walk_finalizer_word(walk, root, word);
+	if (root && is_timers(root))
+		return walk_timer_word(walk, word);
 	if (root && word->at && root->type)
 		error = find_by_type(walk, root, word->at, &slot, &neighbour);
 	else if (root && word->at &&

@@ -1,6 +1,7 @@
 /* Values as text, and steps of a path in Go's notation. */
 #include "type/value.h"
 
+#include "base/utf8.h"
 #include "type/type_private.h"
 
 #include <inttypes.h>
@@ -35,31 +36,11 @@ static bool unreadable(struct reader *reader)
 	return false;
 }
 
-/* Bytes of UTF-8 at the start of text, 0 when they are none. */
-static unsigned utf8_length(const uint8_t *text, size_t size)
-{
-	unsigned length = text[0] < 0x80   ? 1
-			  : text[0] < 0xc2 ? 0
-			  : text[0] < 0xe0 ? 2
-			  : text[0] < 0xf0 ? 3
-			  : text[0] < 0xf5 ? 4
-					   : 0;
-	if (length > size)
-		return 0;
-	for (unsigned i = 1; i < length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0) ||
-	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))
-		return 0; /* overlong, surrogate, beyond Unicode */
-	return length;
-}
-
 static void write_quoted(struct reader *reader, const uint8_t *text, size_t size, bool is_cut)
 {
 	sw_type_append(reader->out, reader->size, "\"");
 	for (size_t i = 0; i < size;) {
-		unsigned length = utf8_length(text + i, size - i);
+		size_t length = sw_utf8_decode((const char *)text + i, size - i, NULL);
 		if (!length && is_cut && size - i < 4 && text[i] >= 0xc2)
 			break; /* the cut went through it */
 		if (!length || text[i] < ' ' || text[i] == 127)
@@ -238,7 +219,7 @@ static void trim(char *out, size_t start)
 	size_t length = strlen(out), at = length;
 	while (at > start && ((uint8_t)out[at - 1] & 0xc0) == 0x80)
 		at--;
-	if (at > start && !utf8_length((uint8_t *)out + at - 1, length - at + 1))
+	if (at > start && !sw_utf8_decode(out + at - 1, length - at + 1, NULL))
 		out[at - 1] = 0;
 }
 
@@ -361,6 +342,18 @@ sw_type sw_value_root_step(struct sw_types *types, sw_type type, uint64_t offset
 	return plain_step(&reader, type, offset);
 }
 
+/* "&x" is a pointer to a variable that was captured by reference. */
+static sw_type captured_step(struct reader *reader, sw_type type, uint64_t offset)
+{
+	char path[256] = "";
+	type = sw_type_path(reader->types, type, offset, path, sizeof(path));
+	if (*path)
+		sw_type_append(reader->out, reader->size, ".captured.%s", path + (*path == '&'));
+	else
+		sw_type_append(reader->out, reader->size, ".captured+%" PRIu64, offset);
+	return *path ? type : 0;
+}
+
 /* The part of the slot that is one value: its index, and the offset into it. */
 static uint64_t split(const struct sw_type_info *info, uint64_t *offset)
 {
@@ -393,8 +386,7 @@ static sw_type step(struct reader *reader, sw_type type, sw_addr start, uint64_t
 			       ? 0
 			       : plain_step(reader, type, offset);
 	case SW_TYPE_CLOSURE:
-		sw_type_append(reader->out, reader->size, ".captured+%" PRIu64, offset);
-		return 0;
+		return captured_step(reader, type, offset);
 	default:
 		break;
 	}
