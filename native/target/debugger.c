@@ -36,6 +36,8 @@ static struct sw_error *open_debugged(int pid, const struct sw_threads *threads,
 	if (!error)
 		error = sw_procfs_describe(pid, sw_copy_vmas(copy), target);
 	if (!error)
+		sw_procfs_descriptors(pid, target);
+	if (!error)
 		error = sw_copy_finish(copy, target);
 	if (error)
 		sw_copy_free(copy);

@@ -43,6 +43,10 @@ long sw_procfs_status(int pid, const char *field);
  * long as that is the file that runs, else /proc/PID/exe. */
 struct sw_error *sw_procfs_describe(int pid, const struct sw_vmas *vmas, struct sw_target *target);
 
+/* Sets the open descriptors of a target, unless there are so many that it would take long: to be
+ * called while the process stands still. What /proc does not tell stays unknown. open_files.c */
+void sw_procfs_descriptors(int pid, struct sw_target *target);
+
 /* Stops a process: all ptrace calls are made on one thread of its own, at whose end, however it
  * comes, the kernel lets go of whatever it still holds. */
 struct sw_tracer;

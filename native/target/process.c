@@ -12,6 +12,8 @@ static struct sw_error *copy_stopped(struct sw_copy *copy, struct sw_target *tar
 	/* Also read while stopped, so that an exec in between cannot mix two programs. */
 	if (!error)
 		error = sw_procfs_describe(target->pid, sw_copy_vmas(copy), target);
+	if (!error)
+		sw_procfs_descriptors(target->pid, target);
 	struct sw_error *late = sw_tracer_release(tracer, &target->stopped_seconds);
 	if (!error)
 		return late;

@@ -46,6 +46,7 @@ void sw_target_close(struct sw_target *target)
 		free(target->mappings.items[i].path);
 	sw_mappings_free(&target->mappings);
 	sw_ranges_free(&target->left_out);
+	sw_numbers_free(&target->descriptors);
 	sw_threads_clear(&target->threads);
 	sw_warnings_clear(&target->warnings);
 	sw_memory_free(&target->memory);

@@ -25,6 +25,9 @@ struct sw_range {
 };
 SW_VECTOR(struct sw_range, sw_ranges);
 
+/* Numbers of descriptors. */
+SW_VECTOR(int, sw_numbers);
+
 /* General registers as the kernel orders them: amd64 struct user_regs_struct (27 words: r15 r14
  * r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base
  * ds es fs gs), arm64 x0…x30 sp pc pstate (34 words). */
@@ -59,6 +62,10 @@ struct sw_target {
 	struct sw_threads threads;
 	struct sw_warnings warnings; /* truncated core, unreadable regions, … */
 	double stopped_seconds;	     /* how long a process was stopped; 0 for a core */
+	/* A process' open descriptors when it was copied, in rising order; not known of one that
+	 * has very many, nor of a core. What they lead to: open_files.h. */
+	struct sw_numbers descriptors;
+	bool knows_descriptors;
 	int64_t taken_ns; /* CLOCK_MONOTONIC when a process was copied; 0 for a core, which does not
 			   * say */
 
