@@ -7,15 +7,10 @@
  *
  * Those of a P's heap, but for the stopped ones that the P has not thrown out yet. */
 #include "go/root.h"
+#include "go/timer.h"
 #include "go/unwind.h"
 
-enum {
-	MAX_WORDS = 4096,
-	MAX_P = 1 << 16,
-	FIRST_WITH_ZOMBIES = 23, /* whose entries are {timer, when}, and whose states are bits */
-	TIMER_ZOMBIE = 4,
-	TIMER_DELETED = 3, /* 1.18–1.22 */
-};
+enum { MAX_WORDS = 4096 };
 
 /* The g that stands for a thread's system stack, as if it were a goroutine. */
 static bool find_g0(const struct sw_go *go, sw_addr p, struct sw_goroutine *out)
@@ -97,67 +92,44 @@ struct sw_error *sw_roots_add_running_timers(struct sw_root_collector *collector
 	const struct sw_go *go = collector->go;
 	struct sw_error *error = NULL;
 	struct sw_goroutine g0;
-	sw_addr list, p, from, to;
-	uint64_t count;
+	sw_addr from, to;
+	uint64_t count = sw_go_p_count(go);
 
 	/* Tiny blocks come first, and warn of a damaged list. */
-	if (!sw_memory_u64(go->memory, go->globals.allp, &list) ||
-	    !sw_memory_u64(go->memory, go->globals.allp + 8, &count) || count > MAX_P)
-		return NULL;
-	for (uint64_t i = 0; !error && i < count; i++)
-		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p && find_g0(go, p, &g0) &&
-		    find_part(go, &g0, &from, &to))
+	for (uint64_t i = 0; !error && i < count; i++) {
+		sw_addr p = sw_go_p_at(go, i);
+		if (p && find_g0(go, p, &g0) && find_part(go, &g0, &from, &to))
 			error = add_part(collector, from, to);
+	}
 	return error;
 }
 
 /* ---- those of the heaps ---- */
 
-/* Stopped, and to be thrown out: it does nothing unless somebody who has it starts it again. */
-static bool is_stopped(const struct sw_go *go, sw_addr timer)
-{
-	sw_addr at = timer + go->layout.timer.state;
-	uint32_t status;
-	uint8_t bits;
-
-	if (go->minor >= FIRST_WITH_ZOMBIES)
-		return sw_memory_u8(go->memory, at, &bits) && (bits & TIMER_ZOMBIE);
-	return sw_memory_u32(go->memory, at, &status) && status == TIMER_DELETED;
-}
-
-static uint64_t entry_size(const struct sw_go *go)
-{
-	return go->minor >= FIRST_WITH_ZOMBIES ? 16 : 8;
-}
-
-static struct sw_error *add_heap(struct sw_root_collector *collector, uint32_t root, sw_addr array,
-				 uint64_t count)
+static struct sw_error *add_heap(struct sw_root_collector *collector, uint32_t root,
+				 const struct sw_go_timer_heap *timers)
 {
 	const struct sw_go *go = collector->go;
-	uint64_t entry = entry_size(go);
 	struct sw_error *error = NULL;
 	sw_addr timer;
 
-	for (uint64_t i = 0; !error && i < count; i++)
-		if (sw_memory_u64(go->memory, array + i * entry, &timer) && timer &&
-		    !is_stopped(go, timer))
-			error = sw_roots_add_word(collector, root, array + i * entry, timer);
+	for (uint64_t i = 0; !error && i < timers->count; i++)
+		if (sw_memory_u64(go->memory, sw_go_timer_entry(timers, i), &timer) && timer &&
+		    !sw_go_timer_is_stopped(go, timer))
+			error = sw_roots_add_word(collector, root, sw_go_timer_entry(timers, i),
+						  timer);
 	return error;
 }
 
 /* A slice that is longer than its array is damaged. */
-static bool has_room(const struct sw_root_collector *collector, sw_slot slot, sw_addr array,
-		     uint64_t count)
+static bool is_whole(const struct sw_root_collector *collector,
+		     const struct sw_go_timer_heap *timers)
 {
-	const struct sw_heap *heap = collector->heap;
-	uint64_t size = sw_heap_slot_span(heap, slot)->elemsize;
-	uint64_t room = sw_heap_slot_address(heap, slot) + size - array;
-
-	if (count <= room / entry_size(collector->go))
-		return true;
-	sw_warn(collector->go->warnings, true, "damaged_timers", NULL,
-		"the timers of a P cannot be told apart: those that were stopped count too");
-	return false;
+	if (timers->is_damaged)
+		sw_warn(collector->go->warnings, true, "damaged_timers", NULL,
+			"the timers of a P cannot be told apart: those that were stopped count "
+			"too");
+	return !timers->is_damaged;
 }
 
 /* The array of a P's timers becomes opaque: its entries are words of a root. */
@@ -165,16 +137,11 @@ static struct sw_error *add_timers_of(struct sw_root_collector *collector, sw_ad
 {
 	const struct sw_go *go = collector->go;
 	struct sw_heap *heap = collector->heap;
-	sw_addr array;
-	uint64_t count;
+	struct sw_go_timer_heap timers;
 	uint32_t root;
 
-	if (!sw_memory_u64(go->memory, p + go->layout.p.timers, &array) ||
-	    !sw_memory_u64(go->memory, p + go->layout.p.timers + 8, &count) || !count)
-		return NULL;
-	sw_slot slot = sw_heap_slot(heap, array);
-	if (slot == SW_NO_SLOT || !sw_heap_is_marked(heap, slot) || sw_heap_is_opaque(heap, slot) ||
-	    !has_room(collector, slot, array, count))
+	if (!sw_go_read_timer_heap(go, heap, p, &timers) || !sw_heap_is_marked(heap, timers.slot) ||
+	    sw_heap_is_opaque(heap, timers.slot) || !is_whole(collector, &timers))
 		return NULL;
 	struct sw_error *error =
 		sw_roots_group(collector, &collector->runtime, SW_GO_ROOT_RUNTIME, "Go runtime");
@@ -182,25 +149,23 @@ static struct sw_error *add_timers_of(struct sw_root_collector *collector, sw_ad
 		error = sw_roots_add_root(collector,
 					  (struct sw_go_root){.kind = SW_GO_ROOT_QUEUE,
 							      .name = strdup("timers"),
-							      .address = array},
+							      .address = timers.array},
 					  collector->runtime, &root);
 	if (!error)
-		error = add_heap(collector, root, array, count);
-	return error ? error : sw_heap_hide(heap, go->work, slot);
+		error = add_heap(collector, root, &timers);
+	return error ? error : sw_heap_hide(heap, go->work, timers.slot);
 }
 
 struct sw_error *sw_roots_add_timers(struct sw_root_collector *collector)
 {
 	const struct sw_go *go = collector->go;
 	struct sw_error *error = NULL;
-	sw_addr list, p;
-	uint64_t count;
+	uint64_t count = sw_go_p_count(go);
 
-	if (!sw_memory_u64(go->memory, go->globals.allp, &list) ||
-	    !sw_memory_u64(go->memory, go->globals.allp + 8, &count) || count > MAX_P)
-		return NULL;
-	for (uint64_t i = 0; !error && i < count; i++)
-		if (sw_memory_u64(go->memory, list + 8 * i, &p) && p)
+	for (uint64_t i = 0; !error && i < count; i++) {
+		sw_addr p = sw_go_p_at(go, i);
+		if (p)
 			error = add_timers_of(collector, p);
+	}
 	return error;
 }

@@ -107,4 +107,8 @@ struct sw_error *sw_paths_to(const struct sw_graph *graph, sw_node node, size_t 
 			     struct sw_work *work, struct sw_path **paths, size_t *count,
 			     size_t *reached);
 
+/* The root nodes of which sw_paths_to() gives paths, in its order, without paths; free() them. */
+struct sw_error *sw_roots_to(const struct sw_graph *graph, sw_node node, struct sw_work *work,
+			     sw_node **roots, size_t *count);
+
 #endif

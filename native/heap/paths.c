@@ -128,8 +128,6 @@ static struct sw_error *write_paths(struct reverse *search, size_t count, struct
 	*out = calloc(count + 1, sizeof(**out));
 	if (!*out)
 		return sw_error_memory();
-	if (holders->count)
-		qsort(holders->items, holders->count, sizeof(*holders->items), by_distance);
 	for (size_t i = 0; i < count && !error; i++)
 		error = write_path(search, &holders->items[i], &(*out)[i]);
 	if (error) {
@@ -139,23 +137,46 @@ static struct sw_error *write_paths(struct reverse *search, size_t count, struct
 	return error;
 }
 
+static void end_search(struct reverse *search)
+{
+	const struct sw_graph *graph = search->graph;
+	sw_work_free(search->work, search->visited,
+		     sw_bitset_words(graph->node_count) * sizeof(uint64_t));
+	sw_work_free(search->work, search->next, graph->node_count * sizeof(sw_node));
+	nodes_free(&search->queue);
+	holders_free(&search->holders);
+}
+
+/* Finds all holders, the nearest first. end_search() frees, on error too. */
+static struct sw_error *search_holders(struct reverse *search, sw_node node)
+{
+	const struct sw_graph *graph = search->graph;
+
+	if (node >= graph->super)
+		return sw_error_format(SW_ERR_NOT_FOUND, "there is no node %u", node);
+	struct sw_error *error =
+		sw_work_alloc(search->work, sw_bitset_words(graph->node_count) * sizeof(uint64_t),
+			      "paths", &search->visited);
+	if (!error)
+		error = sw_work_alloc(search->work, graph->node_count * sizeof(sw_node), "paths",
+				      &search->next);
+	if (!error)
+		error = search_back(search, node);
+	if (!error && search->holders.count)
+		qsort(search->holders.items, search->holders.count, sizeof(*search->holders.items),
+		      by_distance);
+	return error;
+}
+
 struct sw_error *sw_paths_to(const struct sw_graph *graph, sw_node node, size_t limit,
 			     struct sw_work *work, struct sw_path **paths, size_t *count,
 			     size_t *reached)
 {
 	struct reverse search = {.graph = graph, .work = work};
-	size_t visited_size = sw_bitset_words(graph->node_count) * sizeof(uint64_t);
-	size_t next_size = graph->node_count * sizeof(sw_node);
 
 	*paths = NULL;
 	*count = *reached = 0;
-	if (node >= graph->super)
-		return sw_error_format(SW_ERR_NOT_FOUND, "there is no node %u", node);
-	struct sw_error *error = sw_work_alloc(work, visited_size, "paths", &search.visited);
-	if (!error)
-		error = sw_work_alloc(work, next_size, "paths", &search.next);
-	if (!error)
-		error = search_back(&search, node);
+	struct sw_error *error = search_holders(&search, node);
 	size_t found = search.holders.count, wanted = limit && limit < found ? limit : found;
 	if (!error)
 		error = write_paths(&search, wanted, paths);
@@ -163,9 +184,22 @@ struct sw_error *sw_paths_to(const struct sw_graph *graph, sw_node node, size_t 
 		*count = wanted;
 		*reached = found;
 	}
-	sw_work_free(work, search.visited, visited_size);
-	sw_work_free(work, search.next, next_size);
-	nodes_free(&search.queue);
-	holders_free(&search.holders);
+	end_search(&search);
+	return error;
+}
+
+struct sw_error *sw_roots_to(const struct sw_graph *graph, sw_node node, struct sw_work *work,
+			     sw_node **roots, size_t *count)
+{
+	struct reverse search = {.graph = graph, .work = work};
+
+	*roots = NULL;
+	*count = 0;
+	struct sw_error *error = search_holders(&search, node);
+	if (!error && !(*roots = calloc(search.holders.count + 1, sizeof(**roots))))
+		error = sw_error_memory();
+	for (; !error && *count < search.holders.count; ++*count)
+		(*roots)[*count] = search.holders.items[*count].root;
+	end_search(&search);
 	return error;
 }
