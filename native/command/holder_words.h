@@ -7,7 +7,7 @@
 
 /* Words that many objects have in common. */
 struct sw_holder_words {
-	char text[256];	  /* those that most of them have; "" when there are none for them */
+	char text[512];	  /* those that most of them have; "" when there are none for them */
 	uint32_t objects; /* that have them */
 	uint32_t looked_at;
 };

@@ -38,8 +38,8 @@ struct sw_error *sw_views_collect(const struct sw_live *live, uint64_t min_bytes
 uint64_t sw_views_covered(const struct sw_view *views, size_t count, uint64_t size,
 			  uint64_t *largest_hole);
 
-/* The step from the holder to the pointer as in Go, "main.frames[3].body", ".line", into out; the
- * type that holds it. */
+/* The step from the holder to the pointer as in Go, ".line", "[3].body", of a root with its name,
+ * "main.frames[3].body", into out; the type of the holder (object or variable), 0 when unknown. */
 sw_type sw_view_step(const struct sw_live *live, const struct sw_view *view, char *out,
 		     size_t size);
 

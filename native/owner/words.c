@@ -1,5 +1,8 @@
 #include "owner/words.h"
 
+#include "owner/buffer.h"
+#include "owner/buffer_peer.h"
+
 #include <stdio.h>
 
 /* How a type's values are told of. */
@@ -10,10 +13,7 @@ struct teller {
 	tell_value *tell;
 };
 
-enum {
-	MAX_TEXT = 80, /* bytes of a string of the program */
-	MAX_DEPTH = 32 /* of structs in structs */
-};
+enum { MAX_TEXT = 80 }; /* bytes of a string of the program */
 
 /* A string of the program, on one line. */
 static bool read_text(const struct sw_live *live, struct sw_value value, const char *path,
@@ -51,7 +51,37 @@ static bool tell_response(const struct sw_live *live, struct sw_value value, cha
 	return true;
 }
 
+/* ---- contexts, connections, files ---- */
+
+/* err is set when it is done (context/context.go). */
+static bool tell_context(const struct sw_live *live, struct sw_value value, char *out, size_t size)
+{
+	struct sw_value err;
+	if (!sw_value_field(&live->reader, value, "err", &err))
+		return false;
+	bool is_done = sw_value_held(&live->reader, err, NULL, &err);
+	snprintf(out, size, "%s", is_done ? "a context that is done" : "a context");
+	return true;
+}
+
+static bool tell_peer(const struct sw_live *live, struct sw_value value, char *out, size_t size)
+{
+	struct sw_peer peer;
+	if (!sw_peer_read(live, value, NULL, &peer))
+		return false;
+	snprintf(out, size, "%s", peer.words);
+	return true;
+}
+
 static const struct teller tellers[] = {
+	{"context.cancelCtx", tell_context},
+	{"net.TCPConn", tell_peer},
+	{"net.UnixConn", tell_peer},
+	{"net.UDPConn", tell_peer},
+	{"net/http.persistConn", tell_peer},
+	{"net/http.conn", tell_peer},
+	{"os.File", tell_peer},
+	{"crypto/tls.Conn", tell_peer},
 	{"net/http.Request", tell_request},
 	{"net/http.Response", tell_response},
 };
@@ -64,6 +94,8 @@ bool sw_owner_words(const struct sw_live *live, struct sw_value value, char *out
 	*out = 0;
 	if (!value.type || info->role != SW_TYPE_PLAIN || info->kind != SW_KIND_STRUCT)
 		return false;
+	if (sw_buffer_describe(live, value, out, size))
+		return true;
 	for (size_t i = 0; i < sizeof(tellers) / sizeof(*tellers); i++)
 		if (sw_type_is_named(info, tellers[i].type) &&
 		    tellers[i].tell(live, value, out, size))
@@ -74,61 +106,17 @@ bool sw_owner_words(const struct sw_live *live, struct sw_value value, char *out
 
 /* ---- parts of objects ---- */
 
-/* The part of a value that an offset lies in: true and one level down, or false at the bottom. */
-static bool step_inside(const struct sw_types *types, struct sw_value *value, uint64_t *offset)
-{
-	const struct sw_type_info *info = sw_type_info(types, value->type);
-	const struct sw_type_info *elem = sw_type_info(types, info->elem);
-
-	if (info->kind == SW_KIND_ARRAY && elem->size) {
-		uint64_t start = *offset / elem->size * elem->size;
-		*value = (struct sw_value){info->elem, value->addr + start};
-		*offset -= start;
-		return true;
-	}
-	for (uint32_t i = 0; info->kind == SW_KIND_STRUCT && i < info->field_count; i++) {
-		const struct sw_type_field *field = &info->fields[i];
-		if (*offset < field->offset ||
-		    *offset - field->offset >= sw_type_info(types, field->type)->size)
-			continue;
-		*value = (struct sw_value){field->type, value->addr + field->offset};
-		*offset -= field->offset;
-		return true;
-	}
-	return false;
-}
-
-/* Of several values in one slot that which the offset lies in. */
-static void choose_element(const struct sw_live *live, struct sw_value *value, uint64_t *offset)
-{
-	const struct sw_type_info *info = sw_type_info(live->types, value->type);
-	if (!info->size || info->role == SW_TYPE_BACKING || info->role == SW_TYPE_CLOSURE ||
-	    info->role == SW_TYPE_CHAN_HEADER)
-		return;
-	value->addr += *offset / info->size * info->size;
-	*offset %= info->size;
-}
-
 bool sw_owner_words_at(const struct sw_live *live, sw_object object, uint64_t offset, char *out,
 		       size_t size)
 {
-	struct sw_value value = {sw_live_type(live, object), sw_live_start(live, object)};
-	char inner[SW_OWNER_WORDS];
-	bool is_told = false;
+	struct sw_value parts[SW_BUFFER_MAX_DEPTH];
+	size_t count = sw_buffer_enclosing(live, object, offset, parts, SW_BUFFER_MAX_DEPTH);
 
 	*out = 0;
-	if (!value.type)
-		return false;
-	choose_element(live, &value, &offset);
-	for (unsigned depth = 0; depth < MAX_DEPTH; depth++) {
-		if (sw_owner_words(live, value, inner, sizeof(inner))) {
-			snprintf(out, size, "%s", inner);
-			is_told = true;
-		}
-		if (!step_inside(live->types, &value, &offset))
-			break;
-	}
-	return is_told;
+	while (count)
+		if (sw_owner_words(live, parts[--count], out, size))
+			return true;
+	return false;
 }
 
 bool sw_owner_words_of(const struct sw_live *live, sw_object object, char *out, size_t size)

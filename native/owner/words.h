@@ -5,7 +5,7 @@
 
 #include "owner/live.h"
 
-enum { SW_OWNER_WORDS = 256 }; /* bytes that are always enough; longer words are cut */
+enum { SW_OWNER_WORDS = 512 }; /* bytes that are always enough; longer words are cut */
 
 /* Of a value; false (and "") when nothing is known of its type, or it cannot be read. */
 bool sw_owner_words(const struct sw_live *live, struct sw_value value, char *out, size_t size);
