@@ -32,6 +32,13 @@ def goids(host: Host) -> list[str]:
     return [str(goroutine["goid"]) for goroutine in numbers]
 
 
+def representable(text: str) -> str:
+    """What GDB can keep as a help text: it takes nothing beyond its charset (that of the locale,
+    ASCII in "C"), while gdb.write() takes anything."""
+    charset = gdb.host_charset() if hasattr(gdb, "host_charset") else "ascii"
+    return text.encode(charset, "replace").decode(charset)
+
+
 class EngineCommand(gdb.Command):
     """One command of the engine under one name."""
 
@@ -40,7 +47,7 @@ class EngineCommand(gdb.Command):
         self.name = command["name"]
         self.usage = command["usage"].split()
         self.options = {"--" + option["name"]: option for option in command["options"]}
-        self.__doc__ = f"{command['summary']}.\n\n{spanwalk.help(self.name)}"
+        self.__doc__ = representable(f"{command['summary']}.\n\n{spanwalk.help(self.name)}")
         super().__init__(name, gdb.COMMAND_DATA)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
@@ -67,7 +74,7 @@ class EngineCommand(gdb.Command):
     def complete_positional(self, before: list[str], last: str, word: str) -> list[str] | int:
         place = self.place(before)
         kind = self.usage[place].strip("[]") if place < len(self.usage) else ""
-        if kind == "ADDR":
+        if kind.split("|")[0] == "ADDR":
             return gdb.COMPLETE_EXPRESSION
         if kind == "TYPE":
             return suffixes(type_names(self.host, last), last, word)

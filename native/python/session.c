@@ -1,5 +1,6 @@
 #include "python/module.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,16 +315,20 @@ static PyObject *session_run(PyObject *object, PyObject *args, PyObject *kwargs)
 	return result;
 }
 
-/* True when positional `index` is an ADDR in the usage of its command. */
-static bool is_address(const struct sw_command *command, unsigned index)
+/* True when positional `index` is an ADDR in the usage of its command; of "ADDR|SYMBOL" it is none
+ * when it begins as a name does. */
+static bool is_address(const struct sw_command *command, unsigned index, const char *given)
 {
 	const char *word = command->usage ? command->usage : "";
+	size_t length = strlen("ADDR");
 
 	for (unsigned i = 0; i < index; i++) {
 		word += strcspn(word, " ");
 		word += strspn(word, " ");
 	}
-	return strcspn(word, " ") == strlen("ADDR") && !strncmp(word, "ADDR", strlen("ADDR"));
+	if (strcspn(word, " |") != length || strncmp(word, "ADDR", length) != 0)
+		return false;
+	return word[length] != '|' || (!isalpha((unsigned char)*given) && *given != '_');
 }
 
 /* Has the host evaluate what stands for an ADDR and is no number. */
@@ -333,7 +338,7 @@ static bool evaluate_addresses(struct call *call, PyObject *evaluate)
 
 	for (unsigned i = 0; i < arguments->positional_count && i < 4; i++) {
 		sw_addr address;
-		if (!is_address(arguments->command, i))
+		if (!is_address(arguments->command, i, arguments->positional[i]))
 			continue;
 		struct sw_error *error = sw_arguments_address(arguments, i, &address);
 		if (!error)

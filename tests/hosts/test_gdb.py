@@ -32,6 +32,16 @@ def test_without_a_target() -> None:
     assert output.text.endswith("$1 = 0\n")
 
 
+def test_locale_of_ascii_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Help texts have characters that GDB cannot keep there; a report has them all the same."""
+    monkeypatch.setitem(ENVIRONMENT, "LC_ALL", "C")
+    output = gdb("help leak-roots", "leak-roots --help")
+    assert output.errors == ""
+    assert "usage: leak-roots [options]" in output.text
+    assert "goroutine, ?" in output.text
+    assert "goroutine, …" in output.text
+
+
 def test_wrong_command() -> None:
     output = gdb("spanwalk leaks")
     assert output.errors == "spanwalk: no command 'leaks'\nhint: 'spanwalk' lists the commands\n"

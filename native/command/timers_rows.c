@@ -1,0 +1,232 @@
+#include "command/timers_rows.h"
+
+#include "go/clock.h"
+
+enum { MAX_ADDRESSES = 32 }; /* in a row */
+
+/* ---- clusters ---- */
+
+static int compare_names(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_deeds(const struct sw_timer *x, const struct sw_timer *y)
+{
+	int order = compare_numbers(y->is_abandoned, x->is_abandoned);
+	if (!order)
+		order = compare_numbers(x->kind, y->kind);
+	if (!order)
+		order = compare_names(x->function, y->function);
+	if (!order)
+		order = compare_names(x->callee, y->callee);
+	if (!order)
+		order = compare_numbers(x->timer.period, y->timer.period);
+	return order ? order : compare_numbers(x->timer.state, y->timer.state);
+}
+
+static int by_deed(const void *a, const void *b, void *context)
+{
+	const struct sw_timers *timers = context;
+	const struct sw_timer *x = &timers->items[*(const uint32_t *)a];
+	const struct sw_timer *y = &timers->items[*(const uint32_t *)b];
+	int order = compare_deeds(x, y);
+	if (!order)
+		order = compare_numbers(x->timer.when, y->timer.when);
+	return order ? order
+		     : compare_numbers((int64_t)x->timer.address, (int64_t)y->timer.address);
+}
+
+static int by_retained(const void *a, const void *b)
+{
+	const struct sw_timer_cluster *x = a, *y = b;
+	if (x->retained.bytes != y->retained.bytes)
+		return x->retained.bytes < y->retained.bytes ? 1 : -1;
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return (x->members > y->members) - (x->members < y->members);
+}
+
+/* With the closure that it calls, and the channel it sends to. */
+static struct sw_error *retain(const struct sw_live *live, const struct sw_timers *timers,
+			       struct sw_timer_cluster *cluster)
+{
+	struct sw_objects objects = {0};
+	struct sw_error *error = NULL;
+
+	for (size_t i = 0; !error && i < cluster->count; i++) {
+		sw_object object = timers->items[cluster->members[i]].object;
+		if (object != SW_NO_OBJECT)
+			error = sw_objects_add(&objects, object);
+	}
+	if (!error)
+		error = sw_live_retained_set(live, objects.items, objects.count,
+					     &cluster->retained);
+	sw_objects_free(&objects);
+	return error;
+}
+
+struct sw_error *sw_timer_clusters_build(const struct sw_live *live, const struct sw_timers *timers,
+					 struct sw_timer_clusters *out)
+{
+	struct sw_error *error = NULL;
+
+	*out = (struct sw_timer_clusters){
+		.items = calloc(timers->count + 1, sizeof(*out->items)),
+		.members = calloc(timers->count + 1, sizeof(*out->members)),
+	};
+	if (!out->items || !out->members)
+		return sw_error_memory();
+	for (size_t i = 0; i < timers->count; i++)
+		out->members[i] = (uint32_t)i;
+	qsort_r(out->members, timers->count, sizeof(*out->members), by_deed, (void *)timers);
+	for (size_t i = 0, end; !error && i < timers->count; i = end) {
+		struct sw_timer_cluster *cluster = &out->items[out->count++];
+		for (end = i + 1;
+		     end < timers->count && !compare_deeds(&timers->items[out->members[i]],
+							   &timers->items[out->members[end]]);
+		     end++)
+			;
+		cluster->members = out->members + i;
+		cluster->count = end - i;
+		error = retain(live, timers, cluster);
+	}
+	if (out->count)
+		qsort(out->items, out->count, sizeof(*out->items), by_retained);
+	return error;
+}
+
+void sw_timer_clusters_free(struct sw_timer_clusters *clusters)
+{
+	free(clusters->items);
+	free(clusters->members);
+	memset(clusters, 0, sizeof(*clusters));
+}
+
+/* ---- values ---- */
+
+static void set(json_t *row, const char *key, json_t *value)
+{
+	json_object_set_new(row, key, value);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *name(const char *text)
+{
+	return text ? sw_json_string(text) : json_null();
+}
+
+static json_t *period(const struct sw_timer *timer)
+{
+	return timer->timer.period ? json_real(1e-9 * (double)timer->timer.period) : json_null();
+}
+
+/* From now on; null for one that does nothing. */
+static json_t *seconds(const struct sw_timer *timer, int64_t now)
+{
+	if (!now || timer->timer.state == SW_GO_TIMER_STOPPED)
+		return json_null();
+	return json_real(1e-9 * ((double)timer->timer.when - (double)now));
+}
+
+static void set_deed(json_t *row, const struct sw_timer *timer)
+{
+	set(row, "kind", json_string(sw_timer_kind_word(timer->kind)));
+	set(row, "function", name(timer->function));
+	set(row, "callee", name(timer->callee));
+	set(row, "period_seconds", period(timer));
+	set(row, "state", json_string(sw_go_timer_state_word(timer->timer.state)));
+	set(row, "abandoned", json_boolean(timer->is_abandoned));
+}
+
+/* ---- rows ---- */
+
+static json_t *cluster_row(const struct sw_timer_rows *rows, const struct sw_timer_cluster *cluster,
+			   int64_t now)
+{
+	const struct sw_timer *timers = rows->timers->items;
+	const struct sw_timer *first = &timers[cluster->members[0]];
+	uint64_t readers = 0, unread = 0;
+	json_t *row = json_object(), *addresses = json_array();
+
+	for (size_t i = 0; i < cluster->count; i++) {
+		const struct sw_timer *timer = &timers[cluster->members[i]];
+		readers += timer->readers;
+		unread += timer->length != 0;
+		if (i < MAX_ADDRESSES)
+			json_array_append_new(addresses, sw_json_address(timer->timer.address));
+	}
+	set(row, "timers", number(cluster->count));
+	set_deed(row, first);
+	set(row, "next_seconds", seconds(first, now));
+	set(row, "last_seconds", seconds(&timers[cluster->members[cluster->count - 1]], now));
+	set(row, "readers", first->channel ? number(readers) : json_null());
+	set(row, "full_channels", first->channel ? number(unread) : json_null());
+	set(row, "retained_bytes", sw_json_bytes(cluster->retained.bytes));
+	set(row, "retained_objects", number(cluster->retained.objects));
+	set(row, "addresses", addresses);
+	return row;
+}
+
+static json_t *timer_row(const struct sw_timer *timer, int64_t now)
+{
+	json_t *row = json_object();
+
+	set(row, "address", sw_json_address(timer->timer.address));
+	set_deed(row, timer);
+	set(row, "when_seconds", seconds(timer, now));
+	set(row, "p", timer->p == SW_NO_P ? json_null() : number(timer->p));
+	set(row, "goid", timer->goid ? number(timer->goid) : json_null());
+	set(row, "channel_address", timer->channel ? sw_json_address(timer->channel) : json_null());
+	set(row, "channel_length", timer->channel ? number(timer->length) : json_null());
+	set(row, "readers", timer->channel ? number(timer->readers) : json_null());
+	set(row, "retained_bytes", sw_json_bytes(timer->retained_bytes));
+	return row;
+}
+
+/* ---- tables ---- */
+
+static void end_table(const struct sw_timer_rows *rows, const char *table, size_t count,
+		      size_t shown)
+{
+	if (count > shown)
+		sw_report_omitted(rows->report, table, count - shown);
+}
+
+static size_t limit(const struct sw_timer_rows *rows, size_t count)
+{
+	uint64_t most = sw_arguments_limit(rows->arguments);
+	return count > most ? (size_t)most : count;
+}
+
+void sw_timer_rows_report(const struct sw_timer_rows *rows)
+{
+	int64_t now = sw_go_now(rows->live->go);
+	size_t shown = limit(rows, rows->clusters->count);
+
+	sw_report_table(rows->report, "clusters",
+			"timers kind callee period_seconds state abandoned next_seconds "
+			"last_seconds readers retained_bytes");
+	for (size_t i = 0; i < shown; i++)
+		sw_report_row(rows->report, "clusters",
+			      cluster_row(rows, &rows->clusters->items[i], now));
+	end_table(rows, "clusters", rows->clusters->count, shown);
+	if (!sw_arguments_flag(rows->arguments, "each"))
+		return;
+	shown = limit(rows, rows->timers->count);
+	sw_report_table(rows->report, "timers",
+			"address kind callee period_seconds state when_seconds p channel_length "
+			"readers retained_bytes");
+	for (size_t i = 0; i < shown; i++)
+		sw_report_row(rows->report, "timers", timer_row(&rows->timers->items[i], now));
+	end_table(rows, "timers", rows->timers->count, shown);
+}
