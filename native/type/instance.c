@@ -83,7 +83,8 @@ static bool has_wanted_part(struct search *search, const struct sw_type_info *in
 	return has;
 }
 
-/* Is it a wanted type, or has it one in it? Pointers do not count: types with them go in circles. */
+/* Is it a wanted type, or has it one in it? Pointers do not count: types with them go in circles.
+ */
 static bool has_wanted(struct search *search, sw_type type, unsigned depth)
 {
 	const struct sw_type_info *info = sw_type_info(search->given->types, type);
