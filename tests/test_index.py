@@ -105,7 +105,7 @@ def commands(place: Place) -> list[str]:
             f"{name} {word} --limit 40 --json"
             for name, usage in names
             if name != "shell"
-            for word in words[usage]
+            for word in words[usage.partition("|SYMBOL")[0]]
         ),
     ]
 

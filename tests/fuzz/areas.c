@@ -200,6 +200,21 @@ static const char *role_name(enum sw_type_role role)
 	}
 }
 
+/* What the commands about owners read by the names of its fields. */
+static bool is_of_library(const struct sw_type_info *type)
+{
+	static const char *const packages[] = {
+		"sync.", "context.", "time.",  "poll.", "os.",	 "net.",   "http.",
+		"sql.",	 "bufio.",   "bytes.", "json.", "gzip.", "arena.",
+	};
+	if (type->role != SW_TYPE_PLAIN || type->kind != SW_KIND_STRUCT)
+		return false;
+	for (size_t i = 0; i < sizeof(packages) / sizeof(*packages); i++)
+		if (!strncmp(type->name, packages[i], strlen(packages[i])))
+			return true;
+	return !strcmp(type->name, "runtime.userArena") || !strcmp(type->name, "runtime.timer");
+}
+
 static void add_objects(const struct collector *collector, struct sw_types *types,
 			const struct sw_typing *typing)
 {
@@ -212,6 +227,8 @@ static void add_objects(const struct collector *collector, struct sw_types *type
 		const char *name = role_name(type->role);
 		if (name)
 			collect(collector, name, addr, size);
+		if (is_of_library(type))
+			collect(collector, "library", addr, size);
 		if (size > 512)
 			collect(collector, "malloc header", addr, 8);
 		if (area_list_add(&collector->areas->objects, (struct area){.addr = addr}))

@@ -243,7 +243,29 @@ static void run_of_goroutines(struct sw_session *session, const struct areas *ar
 	run_on(session, examination, "stack", goid);
 }
 
-/* Either may be what opens the runtime. */
+static void run_of_owners(struct sw_session *session, const struct areas *areas,
+			  struct examination *examination)
+{
+	static const char *const calls[][6] = {
+		{"buffers", "--limit", "0"},	{"arenas", "--limit", "0"},
+		{"pools", "--limit", "0"},	{"contexts", "--limit", "0"},
+		{"timers", "--limit", "0"},	{"fds", "--limit", "0"},
+		{"finalizers", "--limit", "0"}, {"closures", "--limit", "0"},
+	};
+	enum { CALLS = sizeof(calls) / sizeof(*calls), CHOSEN = 3 };
+	struct random *random = &examination->random;
+	const struct area_list *objects = &areas->objects;
+	char address[32];
+
+	for (size_t i = 0; i < (examination->is_thorough ? CALLS : CHOSEN); i++)
+		run(session, examination,
+		    calls[examination->is_thorough ? i : random_below(random, CALLS)]);
+	snprintf(address, sizeof(address), "0x%llx",
+		 (unsigned long long)objects->items[random_below(random, objects->count)].addr);
+	run_on(session, examination, "buffer-owner", address);
+}
+
+/* Any of them may be what opens the runtime. */
 static void run_all(struct sw_session *session, const struct areas *areas,
 		    struct examination *examination)
 {
@@ -251,8 +273,12 @@ static void run_all(struct sw_session *session, const struct areas *areas,
 
 	if (is_first)
 		run_of_goroutines(session, areas, examination);
+	else
+		run_of_owners(session, areas, examination);
 	run_of_heap(session, areas, examination);
-	if (!is_first)
+	if (is_first)
+		run_of_owners(session, areas, examination);
+	else
 		run_of_goroutines(session, areas, examination);
 }
 

@@ -65,6 +65,27 @@ def subjects() -> list[Subject]:
     return [*found, Subject(f"assorted-stripped-go{NEWEST}", made.exe, made.core, 0.15)]
 
 
+# Each with structures that one command reads, and a fault of theirs.
+OWNERS = (
+    *("arena-chunks", "broken-cancel-chain", "database-rows", "dirty-pool", "finalizer-cycles"),
+    *("idle-connections", "influx-gateway", "parser-arena", "pinned-views", "readers"),
+    *("short-link", "ticker-in-loop"),
+)
+
+
+def owners() -> list[Subject]:
+    """Cores with what the commands about owners look for."""
+    if not needs_go():
+        return []
+    found = []
+    for number, program in enumerate(OWNERS):
+        go = GO_VERSIONS[number % len(GO_VERSIONS)]
+        name = f"owners-{program}-plain-go{go}"
+        made = CORES.make(f"owners/{program}", go, ldflags=PLAIN, name=name)
+        found.append(Subject(name, made.exe, made.core, 0.05))
+    return found
+
+
 def build() -> None:
     """Builds the driver and the program with the sanitizers."""
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
@@ -107,7 +128,7 @@ def run(subject: Subject, *words: object, timeout: float = 900) -> dict[str, Any
 def campaign(seconds: float, first: int) -> int:
     """Everything there is for about so many seconds; the number of failures."""
     failures = 0
-    chosen = subjects()
+    chosen = [*subjects(), *owners()]
     share = seconds / len(chosen)
     for subject in chosen:
         begin = time.monotonic()
