@@ -16,7 +16,7 @@ BUILD ?= build
 override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 comma := ,
 # Floors from below; a lower room builds without the upper ones (make ROOMS="base target" …).
-ROOMS ?= base target report image code heap go type owner index . command
+ROOMS ?= base target report image code heap go type view library owner index . command
 SANITIZE ?=
 # CROSS=aarch64-linux-gnu- RUN=qemu-aarch64 builds for another machine and runs the tests for it.
 CROSS ?=

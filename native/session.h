@@ -9,7 +9,7 @@
 #include "heap/graph.h"
 #include "image/image.h"
 #include "index/index.h"
-#include "owner/live.h"
+#include "view/live.h"
 #include "report/report.h"
 #include "target/target.h"
 #include "type/type.h"

@@ -6,9 +6,9 @@
 #include "command/command.h"
 #include "command/naming.h"
 #include "go/profile.h"
-#include "owner/buffer.h"
-#include "owner/pool.h"
-#include "owner/view.h"
+#include "library/buffer.h"
+#include "library/pool.h"
+#include "view/view.h"
 
 enum { SW_BUFFER_OWNER_FRAMES = 32 }; /* of the stack that allocated */
 

@@ -1,7 +1,7 @@
 /* What buffer-owner found, as summary and tables. */
 #include "command/buffer_owner.h"
 
-#include "owner/words.h"
+#include "library/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,12 +57,12 @@ static void add_words(char *out, size_t size, const char *words)
 static bool words_of(const struct sw_live *live, const struct sw_value *values, size_t count,
 		     sw_object array, char *out, size_t size)
 {
-	char words[SW_OWNER_WORDS];
+	char words[SW_LIBRARY_WORDS];
 	struct sw_buffer buffer;
 
 	*out = 0;
 	for (size_t i = count; i-- > 0;)
-		if (sw_owner_words(live, values[i], words, sizeof(words)))
+		if (sw_library_words(live, values[i], words, sizeof(words)))
 			add_words(out, size, words);
 	for (size_t i = count; i-- > 0 && !*out;)
 		if (sw_buffer_guess(live, values[i], array, &buffer))

@@ -3,7 +3,7 @@
 #ifndef SW_COMMAND_CONTEXTS_TREE_H
 #define SW_COMMAND_CONTEXTS_TREE_H
 
-#include "owner/context.h"
+#include "library/context.h"
 
 /* What is known of a context's end. */
 enum sw_context_state {

@@ -4,8 +4,8 @@
 
 #include "command/command.h"
 #include "command/naming.h"
-#include "owner/connection.h"
-#include "owner/database.h"
+#include "library/connection.h"
+#include "library/database.h"
 #include "target/open_files.h"
 
 /* All that is counted. */

@@ -5,7 +5,7 @@
 #include "command/command.h"
 #include "command/goroutine_rows.h"
 #include "command/naming.h"
-#include "owner/finalizer.h"
+#include "library/finalizer.h"
 
 /* Those of one kind with one function, for objects of one type. */
 struct sw_finalizer_group {

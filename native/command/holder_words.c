@@ -1,6 +1,6 @@
 #include "command/holder_words.h"
 
-#include "owner/words.h"
+#include "library/words.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,7 @@ enum {
 };
 
 struct phrase {
-	char text[SW_OWNER_WORDS];
+	char text[SW_LIBRARY_WORDS];
 	uint32_t count;
 };
 
@@ -43,11 +43,11 @@ struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect,
 	struct sw_live live = sw_naming_live(naming);
 	struct sw_largest *largest;
 	size_t found, count = 0;
-	char text[SW_OWNER_WORDS];
+	char text[SW_LIBRARY_WORDS];
 
 	memset(out, 0, sizeof(*out));
 	if (!suspect->accumulation.objects ||
-	    !sw_owner_words_of(&live, suspect->accumulation.largest, text, sizeof(text)))
+	    !sw_library_words_of(&live, suspect->accumulation.largest, text, sizeof(text)))
 		return NULL; /* the search below would be for nothing */
 	struct sw_error *error =
 		sw_suspect_largest(suspect, naming, dominators, LOOKED_AT, &largest, &found);
@@ -55,7 +55,7 @@ struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect,
 		return error;
 	struct phrase *phrases = calloc(found + 1, sizeof(*phrases));
 	for (size_t i = 0; phrases && i < found; i++)
-		if (sw_owner_words_of(&live, largest[i].object, text, sizeof(text)))
+		if (sw_library_words_of(&live, largest[i].object, text, sizeof(text)))
 			count_phrase(phrases, &count, text);
 	if (phrases)
 		take_most(phrases, count, out);
@@ -77,13 +77,13 @@ static bool words_of_step(const struct sw_live *live, sw_object from, sw_object 
 	uint64_t offset;
 	sw_addr pointer;
 	return sw_heap_pointer_to(live->heap, slot, to, &offset, &pointer) && offset >= header &&
-	       sw_owner_words_at(live, from, offset - header, out, size);
+	       sw_library_words_at(live, from, offset - header, out, size);
 }
 
 char *sw_holder_words_on(const struct sw_naming *naming, const struct sw_path *path)
 {
 	struct sw_live live = sw_naming_live(naming);
-	char text[SW_OWNER_WORDS], last[SW_OWNER_WORDS] = "", *said = NULL;
+	char text[SW_LIBRARY_WORDS], last[SW_LIBRARY_WORDS] = "", *said = NULL;
 	size_t size, count = 0;
 	FILE *out = open_memstream(&said, &size);
 

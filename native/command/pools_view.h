@@ -4,7 +4,7 @@
 
 #include "command/command.h"
 #include "command/naming.h"
-#include "owner/pool_dirt.h"
+#include "library/pool_dirt.h"
 
 struct sw_pools_view {
 	struct sw_naming naming;

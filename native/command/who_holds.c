@@ -2,7 +2,7 @@
 #include "command/command.h"
 #include "command/holder_words.h"
 
-#include "owner/words.h"
+#include "library/words.h"
 
 #include <inttypes.h>
 
@@ -34,9 +34,9 @@ static void add_words(struct sw_report *report, const struct sw_naming *naming, 
 {
 	struct sw_live live = sw_naming_live(naming);
 	struct sw_value value = {sw_live_type(&live, object), sw_live_start(&live, object)};
-	char own[SW_OWNER_WORDS];
+	char own[SW_LIBRARY_WORDS];
 
-	if (sw_owner_words(&live, value, own, sizeof(own)))
+	if (sw_library_words(&live, value, own, sizeof(own)))
 		sw_report_sentence(report, "It is %s.", own);
 	char *words = sw_holder_words_on(naming, nearest);
 	if (words && *words)

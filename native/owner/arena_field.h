@@ -2,7 +2,7 @@
 #ifndef SW_OWNER_ARENA_FIELD_H
 #define SW_OWNER_ARENA_FIELD_H
 
-#include "owner/field.h"
+#include "view/field.h"
 
 SW_MAP(uint32_t, sw_arena_field_numbers);
 SW_VECTOR(char *, sw_arena_field_names);

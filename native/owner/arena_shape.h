@@ -4,7 +4,7 @@
 #define SW_OWNER_ARENA_SHAPE_H
 
 #include "owner/arena_description.h"
-#include "owner/view.h"
+#include "view/view.h"
 
 /* How much of a chunk was handed out. */
 enum sw_arena_fill {

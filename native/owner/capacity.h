@@ -2,8 +2,8 @@
 #ifndef SW_OWNER_CAPACITY_H
 #define SW_OWNER_CAPACITY_H
 
-#include "owner/array_use.h"
-#include "owner/field.h"
+#include "view/array_use.h"
+#include "view/field.h"
 
 /* Arrays of which the slice that begins where they do could use as much again, or more, as is in
  * use by any view. An array counts for the field of the first such slice. */

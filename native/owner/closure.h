@@ -4,7 +4,7 @@
 #define SW_OWNER_CLOSURE_H
 
 #include "base/map.h"
-#include "owner/request.h"
+#include "library/request.h"
 
 SW_MAP(uint32_t, sw_closure_numbers);
 

@@ -1,8 +1,8 @@
 /* Where func values stand: fields, elements, variables, frames. */
 #include "owner/closure_private.h"
 
-#include "owner/field.h"
-#include "owner/retained_set.h"
+#include "view/field.h"
+#include "view/retained_set.h"
 
 SW_VECTOR(sw_object, object_list);
 

@@ -4,7 +4,7 @@
 #define SW_OWNER_CLOSURE_PRIVATE_H
 
 #include "owner/closure.h"
-#include "owner/cut.h"
+#include "view/cut.h"
 
 /* What the sites retain, and all of them together. */
 struct sw_error *sw_closures_retain(const struct sw_live *live, struct sw_closures *closures);

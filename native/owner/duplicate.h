@@ -2,8 +2,8 @@
 #ifndef SW_OWNER_DUPLICATE_H
 #define SW_OWNER_DUPLICATE_H
 
-#include "owner/array_use.h"
-#include "owner/field.h"
+#include "view/array_use.h"
+#include "view/field.h"
 
 enum { SW_DUPLICATE_TEXTS = 1024 }; /* that are kept */
 

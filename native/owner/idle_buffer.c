@@ -1,6 +1,6 @@
 #include "owner/idle_buffer.h"
 
-#include "owner/buffer.h"
+#include "library/buffer.h"
 
 static const char *const names[] = {
 	[SW_IDLE_BUFFER] = "bytes.Buffer",

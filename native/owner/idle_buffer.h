@@ -2,7 +2,7 @@
 #ifndef SW_OWNER_IDLE_BUFFER_H
 #define SW_OWNER_IDLE_BUFFER_H
 
-#include "owner/field.h"
+#include "view/field.h"
 
 enum sw_idle_kind {
 	SW_IDLE_BUFFER,	 /* bytes.Buffer: all was read, or reset */

@@ -5,8 +5,8 @@
 #ifndef SW_OWNER_PARSER_ARENA_PRIVATE_H
 #define SW_OWNER_PARSER_ARENA_PRIVATE_H
 
+#include "library/pool.h"
 #include "owner/parser_arena.h"
-#include "owner/pool.h"
 
 /* Chunks by where they begin: place in `chunks` + 1. */
 SW_MAP(uint32_t, sw_arena_claims);

@@ -2,7 +2,7 @@
 #ifndef SW_OWNER_PINNED_H
 #define SW_OWNER_PINNED_H
 
-#include "owner/field.h"
+#include "view/field.h"
 
 /* What its views reach of an array: their length, and of a slice that begins where the array does
  * its capacity: whoever has it can use all of that again (buf[:0]). A slice that begins elsewhere,

@@ -2,7 +2,7 @@
 #ifndef SW_OWNER_SPARSE_MAP_H
 #define SW_OWNER_SPARSE_MAP_H
 
-#include "owner/field.h"
+#include "view/field.h"
 
 /* Maps of more than SW_SPARSE_SLOTS slots of which less than a quarter has an entry: a map that
  * grew is 40% full or more. The share of its buckets or groups that has no entry is wasted. */

@@ -4,7 +4,7 @@
 #ifndef SW_OWNER_USER_ARENA_H
 #define SW_OWNER_USER_ARENA_H
 
-#include "owner/view.h"
+#include "view/view.h"
 
 enum sw_user_chunk_state {
 	SW_USER_CHUNK_ACTIVE, /* its arena allocates here */
