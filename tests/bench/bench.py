@@ -30,7 +30,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = ROOT / "gdb" / "spanwalk_gdb.py"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-COMMANDS = ("heap", "leak-roots")
+JUDGED = ("heap", "leak-roots")
+COMMANDS = (*JUDGED, "buffers")
 THREADS = (1, 2)
 SAMPLE_SECONDS = 0.001
 IDLE_CORES = 0.1  # what others may use
@@ -320,7 +321,7 @@ def judged_size(sizes: Sequence[Size]) -> Size:
 
 def verdicts(sizes: Sequence[Size], live: Live | None) -> list[Verdict]:
     judged = judged_size(sizes)
-    heap, leak_roots = (judged.runs[command, 1] for command in COMMANDS)
+    heap, leak_roots = (judged.runs[command, 1] for command in JUDGED)
     mark = heap.stage("mark", "number")
     rows = [
         Verdict("marking, units of CPU", mark.cpu / judged.unit, LIMIT_MARK),
@@ -342,10 +343,10 @@ def verdicts(sizes: Sequence[Size], live: Live | None) -> list[Verdict]:
             LIMIT_MEMORY[command],
             "{:.1f}",
         )
-        for command in COMMANDS
+        for command in JUDGED
     ]
     if len(sizes) > 1:
-        rows += [growth(sizes, command) for command in COMMANDS]
+        rows += [growth(sizes, command) for command in JUDGED]
     if live:
         stop = live.stopped[LIVE] / (live.resident_bytes / GIB)
         rows.append(Verdict("live: seconds stopped per GiB resident", stop, LIMIT_STOP))
