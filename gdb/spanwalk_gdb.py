@@ -33,11 +33,12 @@ PACKAGE = "spanwalk_gdb"
 
 
 def part(name: str) -> ModuleType:
-    """One of the files beside this one. They make up a package that is found by its folder alone,
-    which is not put on sys.path."""
+    """One of the files beside this one, or what they share with LLDB's. They make up a package
+    that is found by its folders alone, which are not put on sys.path."""
     if PACKAGE not in sys.modules:
         package = ModuleType(PACKAGE)
-        package.__path__ = [os.path.dirname(os.path.realpath(__file__))]
+        here = os.path.dirname(os.path.realpath(__file__))
+        package.__path__ = [here, os.path.join(here, "../native/python")]
         sys.modules[PACKAGE] = package
     return importlib.import_module(f"{PACKAGE}.{name}")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.machinery
-import importlib.util
 import os
 import re
-import sys
-import time
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
+
+from spanwalk_lldb.engine import Progress, load_module
 
 import lldb
 
@@ -34,38 +30,6 @@ class HostError(Exception):
         super().__init__(message)
         self.hint = hint
         self.status = status
-
-
-def load_module() -> ModuleType:
-    """The module built beside this file, so that both are of one version, else the installed one;
-    SPANWALK_BUILD names another folder that it was built in.
-
-    The file is loaded by its path: no folder is put on sys.path.
-    """
-    if "spanwalk" in sys.modules:
-        return sys.modules["spanwalk"]
-    checkout = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-    folder = os.environ.get("SPANWALK_BUILD", os.path.join(checkout, "build"))
-    built = os.path.join(folder, "spanwalk.abi3.so")
-    try:
-        if not os.path.exists(built):
-            # A folder that is called spanwalk would import as an empty package.
-            module = importlib.import_module("spanwalk")
-            if not hasattr(module, "commands"):
-                del sys.modules["spanwalk"]
-                raise ImportError("no module spanwalk")
-            return module
-        loader = importlib.machinery.ExtensionFileLoader("spanwalk", built)
-        spec = importlib.util.spec_from_loader("spanwalk", loader)
-        assert spec
-        module = importlib.util.module_from_spec(spec)
-        loader.exec_module(module)
-        sys.modules["spanwalk"] = module
-        return module
-    except ImportError as error:
-        raise ImportError(
-            f"spanwalk: cannot load the Python module: {error}\nhint: make -C {checkout}"
-        ) from None
 
 
 spanwalk: Any = load_module()
@@ -228,30 +192,6 @@ def current_target(target: lldb.SBTarget) -> Target:
         symbols,
         registers(process) if pid else None,
     )
-
-
-class Progress:
-    """A line on stderr, when that is a terminal, from one second on."""
-
-    def __init__(self) -> None:
-        self.is_on = False
-        self.is_shown = False
-        self.started = 0.0
-
-    def begin(self, quiet: bool) -> None:
-        self.is_on = not quiet and os.isatty(2)
-        self.started = time.monotonic()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if self.is_on and time.monotonic() - self.started >= 1:
-            share = f" {100 * done // total} %" if total else ""
-            os.write(2, f"\r\x1b[K{stage}{share}".encode())
-            self.is_shown = True
-
-    def end(self) -> None:
-        if self.is_shown:
-            os.write(2, b"\r\x1b[K")
-        self.is_shown = False
 
 
 class Host:

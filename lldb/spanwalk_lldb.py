@@ -24,8 +24,12 @@ import lldb
 if not hasattr(lldb, "SBDebugger"):
     raise ImportError("spanwalk_lldb.py runs inside LLDB: command script import spanwalk_lldb.py")
 
-# The files beside this one are its parts: spanwalk_lldb.host and so on.
-__path__ = [os.path.dirname(os.path.realpath(__file__))]
+# The files beside this one are its parts, spanwalk_lldb.host and so on, and what they share with
+# those of GDB.
+__path__ = [
+    os.path.dirname(os.path.realpath(__file__)),
+    os.path.join(os.path.dirname(os.path.realpath(__file__)), "../native/python"),
+]
 
 from spanwalk_lldb.expression import evaluate
 from spanwalk_lldb.goroutines import OWN_COMMANDS
