@@ -15,7 +15,7 @@ struct sw_session {
 	struct sw_go_stacks stacks;
 	bool has_stacks;
 	struct sw_heap heap;
-	bool has_heap;
+	bool has_marks, has_holders;
 	struct sw_types *types;
 	struct sw_typing typing;
 	bool has_typing;
@@ -289,19 +289,30 @@ static struct sw_error *build_heap(struct sw_session *session)
 	return error;
 }
 
-struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out)
+struct sw_error *sw_session_marks(struct sw_session *session, struct sw_heap **out)
 {
 	struct sw_go *go;
 	struct sw_error *error = sw_session_go(session, &go);
 	*out = &session->heap;
-	if (error || session->has_heap)
+	if (error || session->has_marks)
 		return error;
 	error = build_heap(session);
 	if (error)
 		return error;
 	warn_of_marking(session);
-	session->has_heap = true;
+	session->has_marks = true;
 	return NULL;
+}
+
+struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out)
+{
+	struct sw_error *error = sw_session_marks(session, out);
+	if (error || session->has_holders)
+		return error;
+	error = sw_go_collect_holders(session->go, &session->heap);
+	session->has_holders = !error;
+	sw_work_stage(session->work, NULL);
+	return error;
 }
 
 /* A table that a broken off walk has added to would number types otherwise than the next does. */
@@ -410,22 +421,14 @@ struct sw_error *sw_session_analyse(struct sw_session *session)
 	return error;
 }
 
-/* ---- the index ---- */
-
-struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out)
+struct sw_error *sw_session_live_types(struct sw_session *session, struct sw_live *out)
 {
 	*out = (struct sw_live){.work = sw_session_work(session)};
-	struct sw_error *error = sw_session_analyse(session);
+	struct sw_error *error = sw_session_heap(session, &out->heap);
 	if (!error)
 		error = sw_session_go(session, &out->go);
 	if (!error)
-		error = sw_session_heap(session, &out->heap);
-	if (!error)
 		error = sw_session_types(session, &out->types, &out->typing);
-	if (!error)
-		error = sw_session_graph(session, &out->graph);
-	if (!error)
-		error = sw_session_dominators(session, &out->dominators);
 	if (error)
 		return error;
 	out->warnings = out->go->warnings;
@@ -433,6 +436,22 @@ struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out
 		(struct sw_value_reader){.types = out->types, .go = out->go, .heap = out->heap};
 	return NULL;
 }
+
+struct sw_error *sw_session_live_graph(struct sw_session *session, struct sw_live *out)
+{
+	struct sw_error *error = sw_session_live_types(session, out);
+	return error ? error : sw_session_graph(session, &out->graph);
+}
+
+struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out)
+{
+	struct sw_error *error = sw_session_analyse(session);
+	if (!error)
+		error = sw_session_live_graph(session, out);
+	return error ? error : sw_session_dominators(session, &out->dominators);
+}
+
+/* ---- the index ---- */
 
 const struct sw_index *sw_session_index(const struct sw_session *session)
 {

@@ -9,10 +9,10 @@
 #include "heap/graph.h"
 #include "image/image.h"
 #include "index/index.h"
-#include "view/live.h"
 #include "report/report.h"
 #include "target/target.h"
 #include "type/type.h"
+#include "view/live.h"
 
 /* What to open; strings are copied. */
 struct sw_session_options {
@@ -39,7 +39,9 @@ struct sw_target *sw_session_target(struct sw_session *session);
 struct sw_error *sw_session_go(struct sw_session *session, struct sw_go **out);
 /* The stacks of all its goroutines, as calls. */
 struct sw_error *sw_session_stacks(struct sw_session *session, struct sw_go_stacks **out);
-/* Marked and numbered objects. */
+/* Marked and numbered objects, and the roots of the collection. */
+struct sw_error *sw_session_marks(struct sw_session *session, struct sw_heap **out);
+/* The same with what the graph needs: what the runtime holds on behalf of goroutines. */
 struct sw_error *sw_session_heap(struct sw_session *session, struct sw_heap **out);
 /* The type table and a type for each object. */
 struct sw_error *sw_session_types(struct sw_session *session, struct sw_types **types,
@@ -50,8 +52,10 @@ struct sw_error *sw_session_dominators(struct sw_session *session, struct sw_dom
 /* Types, graph and dominators, side by side where there are processors for it. */
 struct sw_error *sw_session_analyse(struct sw_session *session);
 
-/* All of that together. */
+/* All of that together; without dominators; without graph and dominators. */
 struct sw_error *sw_session_live(struct sw_session *session, struct sw_live *out);
+struct sw_error *sw_session_live_graph(struct sw_session *session, struct sw_live *out);
+struct sw_error *sw_session_live_types(struct sw_session *session, struct sw_live *out);
 
 /* The index of a core, NULL when none is to be used or nothing was asked for yet. */
 const struct sw_index *sw_session_index(const struct sw_session *session);

@@ -38,6 +38,18 @@ CORES = load_cores()
 GO_VERSIONS = os.environ.get("SPANWALK_GO", f"{CORES.VERSIONS[0]} {CORES.VERSIONS[-1]}").split()
 NEWEST = GO_VERSIONS[-1]
 
+
+def minor(go: str) -> int:
+    """27 of "1.27.4"."""
+    return int(go.split(".")[1])
+
+
+def repaired(program: str, go: str, mode: str = "plain") -> Any:
+    """A run of a program's twin that lacks its fault."""
+    parts = [CORES.default_name(program, go), *([] if mode == "plain" else [mode]), "fixed"]
+    return CORES.make(program, go, mode=mode, args=["-fixed"], name="-".join(parts))
+
+
 # Two workers may mark an object at once, and both count it: a few objects in a collection.
 TWICE_BYTES = 64 << 10
 

@@ -13,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conftest import minor
+
 
 class Frame(NamedTuple):
     """A frame of a traceback."""
@@ -86,10 +88,6 @@ SINCE = {
     "sync.RWMutex.RLock": 20,
     "sync.WaitGroup.Wait": 24,
 }
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 def wait_reason(reason: str, go: str) -> str:

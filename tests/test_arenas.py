@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, repaired, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
 WRONG = ["parser-arena", "arena-chunks", "arena-reset", "arena-pool"]
-WITH_USER_ARENAS = [go for go in GO_VERSIONS if int(go.split(".")[1]) >= 20]
+WITH_USER_ARENAS = [go for go in GO_VERSIONS if minor(go) >= 20]
 C_ARENA = "packet_arena{buf=base, off=used, cap=size, next=next}"
 
 
@@ -20,6 +20,7 @@ class Found:
 
     def __init__(self, made: Any, *words: object, **options: Any) -> None:
         self.report = report("arenas", made.core, made.exe, "--limit", 0, *words, **options)
+        self.made = made
         self.facts: dict[str, int] = made.truth["facts"]
         self.summary: dict[str, Any] = self.report["summary"]
 
@@ -38,11 +39,7 @@ def find(
     name: str, go: str, *words: object, fixed: bool = False, mode: str = "plain", **options: Any
 ) -> Found:
     program = f"owners/{name}"
-    if fixed:
-        twin = f"{CORES.default_name(program, go)}-fixed"
-        made = CORES.make(program, go, args=["-fixed"], name=twin)
-    else:
-        made = CORES.make(program, go, mode=mode, **options)
+    made = repaired(program, go) if fixed else CORES.make(program, go, mode=mode, **options)
     return Found(made, *words)
 
 
@@ -200,6 +197,19 @@ def test_user_arenas_of_many_kinds() -> None:
     (row,) = found.rows("freed")
     assert (row["field"], row["chunk"]) == ("main.faulting[]", "freed")
     assert found.codes() == [("referenced_after_free", "P0")]
+
+
+@pytest.mark.parametrize("mode", ["plain", "stripped"])
+@pytest.mark.parametrize("go", ["1.20.14", NEWEST])
+def test_chunk_has_no_type(go: str, mode: str) -> None:
+    """One object for the collector, with values of several types: it is of none of them."""
+    found = find("user-arenas", go, mode=mode)
+    chunks = [row["size_bytes"] for row in found.rows("user_chunks")]
+    assert len(chunks) == 3
+    rows = report("heap-types", found.made.core, found.made.exe, "--limit", 0)["tables"]["types"]
+    sizes = {row["type"]: row["bytes"] for row in rows}
+    assert sizes.pop("?") >= sum(chunks)
+    assert max(sizes.values()) < min(chunks)
 
 
 @pytest.mark.parametrize("name", ["parser-arena", "user-arenas"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report
+from conftest import CORES, GO_VERSIONS, NEWEST, repaired, report
 
 pytestmark = pytest.mark.needs_go
 
@@ -54,6 +54,10 @@ def check(found: dict[str, Any], truth: dict[str, Any]) -> None:
             if field in rows
         } == expected, table
         assert rows.keys() == expected.keys(), table
+    check_summary(found, truth)
+
+
+def check_summary(found: dict[str, Any], truth: dict[str, Any]) -> None:
     pinned = stated(truth, "pinned")
     summary = found["summary"]
     assert summary["pinned_arrays"] == sum(row["arrays"] for row in pinned.values())
@@ -83,8 +87,7 @@ def test_program(go: str) -> None:
 @pytest.mark.parametrize("go", GO_VERSIONS)
 def test_repaired(go: str) -> None:
     """The same program, that copies what it keeps: nothing of its own is named."""
-    name = f"{CORES.default_name(PROGRAM, go)}-fixed"
-    made = CORES.make(PROGRAM, go, args=["-fixed"], name=name)
+    made = repaired(PROGRAM, go)
     assert not any("/" in key for key in made.truth["facts"])
     found = buffers(made.core, made.exe)
     check(found, made.truth)
@@ -113,12 +116,24 @@ def check_nameless(found: dict[str, Any], truth: dict[str, Any]) -> None:
             assert columns in [{key: row[key] for key in columns} for row in same], (table, field)
         beside = own(every).keys() - expected.keys()
         assert all(field.endswith("[]") for field in beside), (table, beside)
+    check_summary(found, truth)
 
 
 @pytest.mark.parametrize("go", GO_VERSIONS)
 def test_stripped(go: str) -> None:
     made = CORES.make(PROGRAM, go, mode="stripped")
     check_nameless(buffers(made.core, made.exe), made.truth)
+
+
+def test_stripped_with_index(tmp_path: Path) -> None:
+    """What code says of variables is kept in the index."""
+    made = CORES.make(PROGRAM, NEWEST, mode="stripped")
+    core = tmp_path / "app.core"
+    core.symlink_to(made.core)
+    written = buffers(core, made.exe, "--index")
+    assert Path(f"{core}.spanwalk-index").exists()
+    assert buffers(core, made.exe) == written == buffers(core, made.exe, "--no-index")
+    check_nameless(written, made.truth)
 
 
 def test_arm64() -> None:

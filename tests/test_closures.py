@@ -11,15 +11,13 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, repaired, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
 Row = dict[str, Any]
 # What the runtime allocates beside the program while it measures: threads.
 NOISE_BYTES = 8192
-
-FIXED = ["-fixed"]
 
 
 class Variable(NamedTuple):
@@ -61,10 +59,6 @@ HOLDERS = {
     "watch": "main.shortener.watches[]",
     "hook": "main.tenant.hooks[]",
 }
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 def has_names(go: str, mode: str) -> bool:
@@ -175,8 +169,7 @@ def test_short_link_arm64() -> None:
 def test_repaired(go: str) -> None:
     """With copies of what they need, the same closures are no finding."""
     for program in ("short-link", "middleware"):
-        name = f"{CORES.default_name(f'owners/{program}', go)}-fixed"
-        made = CORES.make(f"owners/{program}", go, args=FIXED, name=name)
+        made = repaired(f"owners/{program}", go)
         document = sites(made)
         assert not document["findings"], program
         for want in made.truth["roots"]:

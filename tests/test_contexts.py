@@ -11,16 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, repaired, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
 PROGRAM = "owners/broken-cancel-chain"
 REQUEST_BYTES = 48  # main.request
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 def contexts(made: Any, *words: object) -> dict[str, Any]:
@@ -119,8 +115,7 @@ def test_arm64() -> None:
 @pytest.mark.parametrize("go", GO_VERSIONS)
 @pytest.mark.parametrize("mode", ["plain", "stripped"])
 def test_repaired(mode: str, go: str) -> None:
-    name = f"{CORES.default_name(PROGRAM, go)}-{mode}-fixed"
-    made = CORES.make(PROGRAM, go, mode=mode, args=["-fixed"], name=name)
+    made = repaired(PROGRAM, go, mode)
     found = contexts(made)
     check(found, made.truth["facts"])
     assert found["findings"] == []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BUILD, CORES, GO_VERSIONS, NEWEST, ROOT, report, spanwalk
+from conftest import BUILD, CORES, GO_VERSIONS, NEWEST, ROOT, repaired, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
@@ -278,8 +278,7 @@ def test_sockets(go: str, mode: str) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_repaired(program: str, go: str) -> None:
     """The same program without its fault: nothing is found."""
-    name = f"{CORES.default_name(f'owners/{program}', go)}-fixed"
-    made = CORES.make(f"owners/{program}", go, args=["-fixed"], name=name)
+    made = repaired(f"owners/{program}", go)
     found = fds(made)
     assert found["findings"] == []
     lost = {k: v for k, v in found["summary"].items() if k.startswith("lost") and v}

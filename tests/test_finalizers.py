@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, repaired, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
@@ -45,8 +45,7 @@ class Finalizers:
 
 
 def fixed(program: str, go: str) -> Finalizers:
-    name = f"{CORES.default_name(program, go)}-fixed"
-    return Finalizers(CORES.make(program, go, args=["-fixed"], name=name))
+    return Finalizers(repaired(program, go))
 
 
 def check_ordinary(found: Finalizers) -> None:

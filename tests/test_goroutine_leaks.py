@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, report, spanwalk
-from goroutine_truth import Goroutine, Planted, counted, finish, minor, planted
+from conftest import CORES, GO_VERSIONS, minor, repaired, report, spanwalk
+from goroutine_truth import Goroutine, Planted, counted, finish, planted
 
 pytestmark = pytest.mark.needs_go
 
@@ -110,8 +110,7 @@ def test_pattern(pattern: str, go: str) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_repaired(pattern: str, go: str) -> None:
     """The same program without its fault: nothing leaks, and nothing is named."""
-    name = f"{CORES.default_name(pattern, go)}-fixed"
-    made = CORES.make(pattern, go, args=["-fixed"], name=name)
+    made = repaired(pattern, go)
     assert made.truth["facts"]["leaked_goroutines"] == 0
     check(leaks(made.core, made.exe), made.truth, go)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, spanwalk
-from goroutine_truth import Frame, Goroutine, Profiles, crash_headers, finish, minor, planted
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, spanwalk
+from goroutine_truth import Frame, Goroutine, Profiles, crash_headers, finish, planted
 
 pytestmark = pytest.mark.needs_go
 

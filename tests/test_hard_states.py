@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BUILD, CORES, GO_VERSIONS, report
+from conftest import BUILD, CORES, GO_VERSIONS, minor, report
 from test_verify import check_exact
 
 sys.path.insert(0, str(BUILD))
@@ -25,10 +25,6 @@ module = importlib.import_module("spanwalk")
 pytestmark = pytest.mark.needs_go
 
 ROUNDS = int(os.environ.get("SPANWALK_ROUNDS", "15"))
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 def sample(addresses: Sequence[str]) -> set[str]:

@@ -11,6 +11,8 @@ from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
+NOISE_BYTES = 256
+
 
 def rows_by_root(leak_roots: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["root"]: row for row in leak_roots["tables"]["roots"]}
@@ -44,6 +46,33 @@ def test_retained_by_construction(go: str) -> None:
             # The runtime may allocate a sudog or two while the program measures itself.
             expected = pytest.approx(root["retained_bytes"], rel=1e-3, abs=256)
             assert held == expected, root["name"]
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+def test_what_variables_lead_to(go: str) -> None:
+    """What the linker lays out for `var x = &T{…}` has no name: it has that of the variable."""
+    made = CORES.make("globals", go)
+    found = report("leak-roots", made.core, made.exe, "--limit", 0, "--paths", 1)
+    rows = rows_by_root(found)
+    truth = {root["name"]: root["retained_bytes"] for root in made.truth["roots"]}
+    for name, place in {
+        "main.dataNext": "main.dataNext",
+        "main.dataSlice": "main.dataSlice[2]",
+        "main.dataShelf": "main.dataShelf[1]",
+        "main.bssTree": "main.bssTree",
+    }.items():
+        # What was measured may have another small object or two in it.
+        assert abs(rows[place]["retained_bytes"] - truth[name]) <= NOISE_BYTES, name
+        assert rows[place]["accumulation"]["type"] == "main.item", name
+    ledger = [rows[f"main.dataLedger{part}"] for part in ("", ".open")]
+    held = sum(row["retained_bytes"] for row in ledger)
+    assert abs(held - truth["main.dataLedger"]) <= NOISE_BYTES
+    assert rows["main.dataNext"]["expression"] == "main.dataNext.next"
+    assert rows["main.dataShelf[1]"]["expression"] == "main.dataShelf[1].first"
+    # All but what an unsafe.Pointer or a type parameter hides.
+    types = report("heap-types", made.core, made.exe, "--limit", 0)["tables"]["types"]
+    items = {row["type"]: row["objects"] for row in types}["main.item"]
+    assert items >= made.truth["types"]["main.item"] - 50
 
 
 @pytest.mark.parametrize("go", GO_VERSIONS)

@@ -126,6 +126,49 @@ def test_long_queue(go: str) -> None:
     assert few["omitted"]["run_queue"] == len(rows(found, "run_queue")) - 5
 
 
+# ---- threads ----
+
+READERS = 20  # threads in read(2): more than all others together
+
+
+def with_readers(go: str, name: str, *args: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    made = CORES.make(
+        "scheduler",
+        go,
+        args=["-readers", str(READERS), *args],
+        name=f"scheduler-{name}-go{go}",
+    )
+    found = report("scheduler", made.core, made.exe, "--limit", 0)
+    check_facts(found, made.truth)
+    return found, made.truth
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+def test_many_threads(go: str) -> None:
+    """Most threads are in the kernel while Ps are idle, and few more threads may be made."""
+    found, truth = with_readers(go, "threads", "-idle", "-spare", "5")
+    near, blocked = found["findings"]
+    most, threads = truth["facts"]["most threads"], found["summary"]["ms"]
+    calls = found["summary"]["syscall_ms"]
+    assert READERS <= calls <= READERS + 1  # the one that has the image taken
+    assert (near["code"], near["grade"]) == ("near_thread_limit", "P2")
+    assert near["evidence"] == {"ms": threads, "max_ms": most}
+    assert near["message"].startswith(f"{threads} threads of at most {most}: ")
+    assert (blocked["code"], blocked["grade"]) == ("blocked_threads", "P3")
+    assert blocked["evidence"] == {"cgo_ms": 0, "syscall_ms": calls, "ms": threads}
+    assert blocked["message"] == (
+        f"{calls} of {threads} threads are in system calls while Ps are idle"
+    )
+
+
+@pytest.mark.parametrize("go", GO_VERSIONS)
+def test_many_threads_at_work(go: str) -> None:
+    """The same threads while no P is idle, and many more may be made."""
+    found, _ = with_readers(go, "busy-threads", "-spare", "100")
+    assert found["summary"]["syscall_ms"] >= READERS
+    assert not found["findings"]
+
+
 # ---- against GODEBUG=schedtrace,scheddetail ----
 
 TRACE = {"GODEBUG": "schedtrace=50,scheddetail=1"}

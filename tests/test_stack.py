@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
@@ -19,10 +19,6 @@ SOURCE = CORES.PROGRAMS / "frames" / "main.go"
 
 Frame = dict[str, Any]
 Stack = dict[str, Any]
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 def line_of(text: str) -> int:

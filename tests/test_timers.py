@@ -12,17 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CORES, GO_VERSIONS, NEWEST, report, spanwalk
+from conftest import CORES, GO_VERSIONS, NEWEST, minor, report, spanwalk
 
 pytestmark = pytest.mark.needs_go
 
 PROGRAM = "owners/ticker-in-loop"
 MODERN = {"GODEBUG": "asynctimerchan=0"}
 HOUR = 3600
-
-
-def minor(go: str) -> int:
-    return int(go.split(".")[1])
 
 
 # The kinds of channels that a release can have: (release, environment).
@@ -147,6 +143,10 @@ def test_one(go: str) -> None:
     assert counted(found, period_seconds=60) == int(is_old(go, {}))
 
 
+def made_deadlines(go: str) -> int:
+    return int(make(go).truth["facts"]["deadline_timers"])
+
+
 @pytest.mark.parametrize("go", GO_VERSIONS)
 def test_each(go: str) -> None:
     """Every timer once; what is in the heap of a P is told with it."""
@@ -166,7 +166,9 @@ def test_each(go: str) -> None:
     assert {row["goid"] for row in sleepers} == asleep
     scheduler = report("scheduler", make(go).core, make(go).exe)
     in_heaps = [row for row in rows if row["p"] is not None]
-    assert scheduler["summary"]["timers"] == len(in_heaps)
+    # Deadlines that were taken back stand in a heap until 1.22, and are no timers any more.
+    beside = scheduler["summary"]["timers"] - len(in_heaps)
+    assert 0 <= beside <= (made_deadlines(go) if minor(go) <= 22 else 0)
 
 
 def test_live(start: Callable[..., Any]) -> None:

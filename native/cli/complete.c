@@ -120,23 +120,23 @@ static struct sw_error *add_files(const struct wish *wish, size_t begin)
 static struct sw_error *add_types(const struct wish *wish)
 {
 	struct sw_session *session;
-	struct sw_naming naming;
+	struct sw_live live;
 	struct sw_object_walk walk = {0};
 	struct sw_error *error = sw_shell_session(wish->shell, &session);
 
 	if (!error)
-		error = sw_naming_init_types(&naming, session);
+		error = sw_session_live_types(session, &live);
 	if (error)
 		return error;
-	uint32_t count = sw_types_count(naming.types);
+	uint32_t count = sw_types_count(live.types);
 	bool *used = calloc(count + 1, sizeof(*used));
 	if (!used)
 		return sw_error_memory();
-	while (sw_object_walk_next(&walk, naming.heap))
-		used[sw_naming_type(&naming, walk.object)] = true;
+	while (sw_object_walk_next(&walk, live.heap))
+		used[sw_live_type(&live, walk.object)] = true;
 	for (uint32_t i = 1; !error && i < count; i++)
 		if (used[i])
-			error = add(wish, sw_naming_type_name(&naming, i));
+			error = add(wish, sw_naming_type_name(&live, i));
 	free(used);
 	return error;
 }

@@ -72,11 +72,6 @@ void sw_arenas_count_shape(const struct sw_arenas_view *view, uint32_t shape,
 
 /* ---- words ---- */
 
-void sw_arenas_set(json_t *row, const char *key, uint64_t number)
-{
-	json_object_set_new(row, key, json_integer((json_int_t)number));
-}
-
 /* The variable that points to an address outside the heap. */
 static const char *pointing_variable(const struct sw_live *live, sw_addr addr)
 {
@@ -100,8 +95,8 @@ static const char *pointing_variable(const struct sw_live *live, sw_addr addr)
 static const char *variable_name(const struct sw_arenas_view *view,
 				 const struct sw_arena_place *place)
 {
-	if (place->root < view->naming.go->roots.count)
-		return view->naming.go->roots.items[place->root].name;
+	if (place->root < view->live.go->roots.count)
+		return view->live.go->roots.items[place->root].name;
 	const struct sw_dwarf_global *global = sw_arena_global_at(&view->live, place->addr);
 	const char *name = global ? global->name : pointing_variable(&view->live, place->addr);
 	return name ? name : "?";
@@ -109,15 +104,8 @@ static const char *variable_name(const struct sw_arenas_view *view,
 
 char *sw_arenas_holder(const struct sw_arenas_view *view, const struct sw_arena_place *place)
 {
-	struct sw_path path = {0};
-
-	if (place->object == SW_NO_OBJECT)
-		return strdup(variable_name(view, place));
-	struct sw_error *error = sw_path_shortest(view->naming.graph, place->object, &path);
-	char *text = error ? NULL : sw_naming_expression(&view->naming, &path);
-	sw_error_free(error);
-	sw_path_free(&path);
-	return text;
+	return place->object == SW_NO_OBJECT ? strdup(variable_name(view, place))
+					     : sw_naming_expression_to(&view->live, place->object);
 }
 
 void sw_arenas_type_name(const struct sw_arenas_view *view, uint32_t number, char *out, size_t size)
@@ -125,7 +113,7 @@ void sw_arenas_type_name(const struct sw_arenas_view *view, uint32_t number, cha
 	const struct sw_arena_shape *shape = &view->parser.shapes.items[number];
 	const char *path = shape->paths[SW_ARENA_BUF];
 	bool shows_path = shape->recognized == SW_ARENA_BY_POOL && path && *path;
-	snprintf(out, size, "%s%s%s", sw_naming_type_name(&view->naming, shape->type),
+	snprintf(out, size, "%s%s%s", sw_naming_type_name(&view->live, shape->type),
 		 shows_path && *path != '[' ? "." : "", shows_path ? path : "");
 }
 
@@ -159,14 +147,8 @@ static void add_summary(struct sw_arenas_view *view, const struct sw_arenas_sum 
 		{"dangling_views", sum->dangling},
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		sw_report_summary(view->report, numbers[i].key,
-				  json_integer((json_int_t)numbers[i].value));
+		sw_report_count(view->report, numbers[i].key, numbers[i].value);
 	sw_report_listing(view->report, "summary", ""); /* the sentences say it */
-}
-
-static const char *plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
 }
 
 static void add_user_sentences(struct sw_arenas_view *view, const struct sw_arenas_sum *sum)
@@ -188,7 +170,7 @@ static void add_user_sentences(struct sw_arenas_view *view, const struct sw_aren
 	if (view->user.arenas.count)
 		sw_report_sentence(view->report, "%s user arena%s %s %s, of which %s are used.",
 				   sw_text_count(view->user.arenas.count, count),
-				   plural(view->user.arenas.count),
+				   sw_text_plural(view->user.arenas.count, "", "s"),
 				   view->user.arenas.count == 1 ? "has" : "have",
 				   sw_text_bytes(sum->user_bytes, bytes),
 				   sw_text_bytes(sum->user_used_bytes, used));
@@ -215,7 +197,7 @@ static void add_parser_sentences(struct sw_arenas_view *view, const struct sw_ar
 				   "%s chunk%s, %s, that no arena refers to any more, %s kept by "
 				   "views of %s.",
 				   sw_text_count(sum->retired_chunks, chunks),
-				   plural(sum->retired_chunks),
+				   sw_text_plural(sum->retired_chunks, "", "s"),
 				   sw_text_bytes(sum->retired_bytes, bytes),
 				   sum->retired_chunks == 1 ? "is" : "are",
 				   sw_text_bytes(sum->retired_viewed, viewed));
@@ -224,7 +206,7 @@ static void add_parser_sentences(struct sw_arenas_view *view, const struct sw_ar
 				   "%s parser arena%s: %s of chunks, at %s of which somebody "
 				   "looks.",
 				   sw_text_count(view->parser.arenas.count, count),
-				   plural(view->parser.arenas.count),
+				   sw_text_plural(view->parser.arenas.count, "", "s"),
 				   sw_text_bytes(sum->capacity, bytes),
 				   sw_text_bytes(sum->viewed, viewed));
 }
@@ -280,8 +262,6 @@ static struct sw_error *find(struct sw_arenas_view *view, struct sw_session *ses
 			     const struct sw_arena_descriptions *descriptions)
 {
 	struct sw_error *error = sw_session_live(session, &view->live);
-	if (!error)
-		error = sw_naming_init(&view->naming, session);
 	const struct sw_parser_arena_search search = {
 		.live = &view->live,
 		.descriptions = descriptions,

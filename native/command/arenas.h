@@ -11,7 +11,6 @@
 struct sw_arenas_view {
 	const struct sw_arguments *arguments;
 	struct sw_report *report;
-	struct sw_naming naming;
 	struct sw_live live;
 	struct sw_user_arenas user;
 	struct sw_parser_arenas parser;
@@ -43,7 +42,6 @@ bool sw_arenas_is_kept_by_one(const struct sw_arenas_view *view,
 char *sw_arenas_holder(const struct sw_arenas_view *view, const struct sw_arena_place *place);
 /* "main.Arena", of a buffer in a pool with the path to it, "main.frame.buf". */
 void sw_arenas_type_name(const struct sw_arenas_view *view, uint32_t shape, char *out, size_t size);
-void sw_arenas_set(json_t *row, const char *key, uint64_t number);
 
 void sw_arenas_report_user(struct sw_arenas_view *view);
 struct sw_error *sw_arenas_report_parser(struct sw_arenas_view *view);

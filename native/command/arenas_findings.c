@@ -9,7 +9,7 @@ enum { MAX_NAME = 512, MAX_MESSAGE = 1536, MIB = 1 << 20 };
 
 static enum sw_grade grade_of(const struct sw_arenas_view *view, uint64_t wasted)
 {
-	uint64_t live = view->naming.heap->object_bytes;
+	uint64_t live = view->live.heap->object_bytes;
 	if (wasted > live / 4)
 		return SW_GRADE_P0;
 	if (wasted > live / 20)
@@ -20,9 +20,9 @@ static enum sw_grade grade_of(const struct sw_arenas_view *view, uint64_t wasted
 /* What is in the heap can be asked for: the chunk, else who looks at it. */
 static sw_addr in_heap(const struct sw_arenas_view *view, sw_addr chunk, sw_addr at)
 {
-	if (sw_heap_object(view->naming.heap, chunk) != SW_NO_OBJECT)
+	if (sw_heap_object(view->live.heap, chunk) != SW_NO_OBJECT)
 		return chunk;
-	return sw_heap_object(view->naming.heap, at) != SW_NO_OBJECT ? at : 0;
+	return sw_heap_object(view->live.heap, at) != SW_NO_OBJECT ? at : 0;
 }
 
 static void add(struct sw_arenas_view *view, enum sw_grade grade, const char *code,
@@ -59,7 +59,7 @@ static void add_freed(struct sw_arenas_view *view, enum sw_user_chunk_state stat
 	snprintf(message, sizeof(message), "%s pointer%s %s; the first in %s",
 		 sw_text_count(pointers, count), pointers == 1 ? "" : "s", what, field);
 	json_t *evidence = json_object();
-	sw_arenas_set(evidence, "pointers", pointers);
+	json_object_set_new(evidence, "pointers", sw_json_count(pointers));
 	json_object_set_new(evidence, "chunk_address", sw_json_address(chunk->base));
 	json_object_set_new(evidence, "address", sw_json_address(example->at));
 	add(view, grade, code, message, evidence, chunk->base);
@@ -156,7 +156,7 @@ static void add_dangling(struct sw_arenas_view *view, uint32_t shape, uint64_t v
 		 "writes there",
 		 sw_text_count(views, count), views == 1 ? "" : "s", name, field_of(view, one));
 	json_t *evidence = evidence_of(view, chunk, one);
-	sw_arenas_set(evidence, "views", views);
+	json_object_set_new(evidence, "views", sw_json_count(views));
 	add(view, SW_GRADE_P1, "dangling_views", message, evidence,
 	    in_heap(view, chunk->base, one->view.at));
 }
@@ -177,7 +177,7 @@ static void add_stale(struct sw_arenas_view *view, uint32_t shape, uint64_t view
 		sw_text_count(views, count), views == 1 ? " looks at" : "s look at", name,
 		field_of(view, one), one->offset, chunk->used);
 	json_t *evidence = evidence_of(view, chunk, one);
-	sw_arenas_set(evidence, "views", views);
+	json_object_set_new(evidence, "views", sw_json_count(views));
 	add(view, SW_GRADE_P1, "use_after_reset", message, evidence,
 	    in_heap(view, chunk->base, one->view.at));
 }
@@ -202,8 +202,8 @@ static void add_retired(struct sw_arenas_view *view, uint32_t shape,
 		sw_text_bytes(sum->retired_viewed, viewed), field_of(view, one),
 		sw_text_count(sum->one_view_chunks, alone));
 	json_t *evidence = evidence_of(view, chunk, one);
-	sw_arenas_set(evidence, "chunks", sum->retired_chunks);
-	sw_arenas_set(evidence, "one_view_chunks", sum->one_view_chunks);
+	json_object_set_new(evidence, "chunks", sw_json_count(sum->retired_chunks));
+	json_object_set_new(evidence, "one_view_chunks", sw_json_count(sum->one_view_chunks));
 	json_object_set_new(evidence, "wasted_bytes", sw_json_bytes(wasted));
 	add(view, grade_of(view, wasted), "kept_by_view", message, evidence,
 	    in_heap(view, chunk->base, one->view.at));

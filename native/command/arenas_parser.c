@@ -72,11 +72,11 @@ static void add_arena(struct sw_arenas_view *view, const struct sw_parser_arena 
 	json_object_set_new(row, "buf", sw_json_string(shape->paths[SW_ARENA_BUF]));
 	json_object_set_new(row, "off", sw_json_string(fill_field(shape)));
 	json_object_set_new(row, "state", json_string(arena_state(arena)));
-	sw_arenas_set(row, "chunks", arena->chunk_count);
+	json_object_set_new(row, "chunks", sw_json_count(arena->chunk_count));
 	json_object_set_new(row, "capacity_bytes", sw_json_bytes(arena->capacity));
 	if (arena->is_used_known)
 		json_object_set_new(row, "used_bytes", sw_json_bytes(arena->used));
-	sw_arenas_set(row, "views", arena->view_count);
+	json_object_set_new(row, "views", sw_json_count(arena->view_count));
 	json_object_set_new(row, "viewed_bytes", sw_json_bytes(arena->viewed_bytes));
 	json_object_set_new(row, "holder", sw_json_string(holder));
 	sw_report_row(view->report, "arenas", row);
@@ -104,8 +104,7 @@ static struct sw_error *report_arenas(struct sw_arenas_view *view)
 			"views viewed_bytes holder");
 	for (size_t i = 0; i < count && i < limit; i++)
 		add_arena(view, &view->parser.arenas.items[order[i]]);
-	if (count > limit)
-		sw_report_omitted(view->report, "arenas", count - limit);
+	sw_report_omitted(view->report, "arenas", count, limit);
 	free(order);
 	return NULL;
 }
@@ -176,13 +175,13 @@ static void add_chunk(struct sw_arenas_view *view, const struct sw_arena_chunk *
 	json_object_set_new(row, "capacity_bytes", sw_json_bytes(chunk->capacity));
 	if (chunk->is_used_known)
 		json_object_set_new(row, "used_bytes", sw_json_bytes(chunk->used));
-	sw_arenas_set(row, "views", chunk->view_count);
+	json_object_set_new(row, "views", sw_json_count(chunk->view_count));
 	json_object_set_new(row, "viewed_bytes", sw_json_bytes(chunk->viewed_bytes));
 	json_object_set_new(row, "unviewed_bytes",
 			    sw_json_bytes(chunk->capacity - chunk->viewed_bytes));
 	json_object_set_new(row, "hole_bytes", sw_json_bytes(chunk->hole_bytes));
-	sw_arenas_set(row, "stale_views", chunk->stale_views);
-	sw_arenas_set(row, "dangling_views", chunk->dangling_views);
+	json_object_set_new(row, "stale_views", sw_json_count(chunk->stale_views));
+	json_object_set_new(row, "dangling_views", sw_json_count(chunk->dangling_views));
 	json_object_set_new(row, "intervals", views);
 	sw_report_row(view->report, "chunks", row);
 }
@@ -200,8 +199,7 @@ static struct sw_error *report_chunks(struct sw_arenas_view *view)
 			"hole_bytes stale_views dangling_views intervals#2");
 	for (size_t i = 0; i < count && i < limit; i++)
 		add_chunk(view, &view->parser.chunks.items[order[i]]);
-	if (count > limit)
-		sw_report_omitted(view->report, "chunks", count - limit);
+	sw_report_omitted(view->report, "chunks", count, limit);
 	free(order);
 	return NULL;
 }
@@ -289,10 +287,10 @@ static void add_field(struct sw_arenas_view *view, const struct field_row *field
 	json_object_set_new(row, "field",
 			    sw_json_string(view->parser.fields.names.items[(uint32_t)field->key]));
 	json_object_set_new(row, "type", sw_json_string(name));
-	sw_arenas_set(row, "views", field->views);
+	json_object_set_new(row, "views", sw_json_count(field->views));
 	json_object_set_new(row, "viewed_bytes", sw_json_bytes(field->viewed));
-	sw_arenas_set(row, "chunks", field->chunks);
-	sw_arenas_set(row, "chunks_kept_alone", field->alone);
+	json_object_set_new(row, "chunks", sw_json_count(field->chunks));
+	json_object_set_new(row, "chunks_kept_alone", sw_json_count(field->alone));
 	json_object_set_new(row, "kept_alone_bytes", sw_json_bytes(field->alone_bytes));
 	json_object_set_new(row, "address", sw_json_address(field->example));
 	sw_report_row(view->report, "views", row);
@@ -314,8 +312,7 @@ static struct sw_error *report_views(struct sw_arenas_view *view)
 			"address");
 	for (size_t i = 0; !error && i < rows.count && i < limit; i++)
 		add_field(view, &rows.items[i]);
-	if (rows.count > limit)
-		sw_report_omitted(view->report, "views", rows.count - limit);
+	sw_report_omitted(view->report, "views", rows.count, limit);
 	row_map_free(&map);
 	field_rows_free(&rows);
 	return error;

@@ -25,7 +25,7 @@ static void add_arena(struct sw_arenas_view *view, const struct sw_user_arena *a
 
 	json_object_set_new(row, "address", sw_json_address(arena->address));
 	json_object_set_new(row, "state", json_string(is_reachable ? "in use" : "unreachable"));
-	sw_arenas_set(row, "chunks", arena->chunks);
+	json_object_set_new(row, "chunks", sw_json_count(arena->chunks));
 	json_object_set_new(row, "capacity_bytes", sw_json_bytes(arena->size));
 	json_object_set_new(row, "used_bytes", sw_json_bytes(arena->used_bytes));
 	json_object_set_new(row, "free_bytes", sw_json_bytes(arena->size - arena->used_bytes));
@@ -47,7 +47,7 @@ static void add_chunk(struct sw_arenas_view *view, const struct sw_user_chunk *c
 	json_object_set_new(row, "pointer_bytes", sw_json_bytes(chunk->front_bytes));
 	json_object_set_new(row, "plain_bytes", sw_json_bytes(chunk->back_bytes));
 	json_object_set_new(row, "free_bytes", sw_json_bytes(chunk->free_bytes));
-	sw_arenas_set(row, "freed_pointers", chunk->view_count);
+	json_object_set_new(row, "freed_pointers", sw_json_count(chunk->view_count));
 	sw_report_row(view->report, "user_chunks", row);
 }
 
@@ -92,14 +92,14 @@ static void add_freed(struct sw_arenas_view *view, const struct freed_row *freed
 
 	json_object_set_new(row, "field",
 			    sw_json_string(view->parser.fields.names.items[freed->field]));
-	sw_arenas_set(row, "pointers", freed->pointers);
+	json_object_set_new(row, "pointers", sw_json_count(freed->pointers));
 	json_object_set_new(row, "chunk",
 			    json_string(freed->state == SW_USER_CHUNK_FREED ? "freed" : "spare"));
 	json_object_set_new(row, "type",
-			    sw_json_string(sw_naming_type_name(&view->naming, example->elem)));
+			    sw_json_string(sw_naming_type_name(&view->live, example->elem)));
 	json_object_set_new(row, "address", sw_json_address(example->at));
 	json_object_set_new(row, "chunk_address",
-			    sw_json_address(sw_heap_address(view->naming.heap, example->object)));
+			    sw_json_address(sw_heap_address(view->live.heap, example->object)));
 	sw_report_row(view->report, "freed", row);
 }
 
@@ -121,8 +121,7 @@ static void report_freed(struct sw_arenas_view *view)
 	sw_report_table(view->report, "freed", "field pointers chunk type address chunk_address");
 	for (size_t i = 0; i < rows.count && i < limit; i++)
 		add_freed(view, &rows.items[i]);
-	if (rows.count > limit)
-		sw_report_omitted(view->report, "freed", rows.count - limit);
+	sw_report_omitted(view->report, "freed", rows.count, limit);
 	freed_rows_free(&rows);
 }
 
@@ -137,14 +136,12 @@ void sw_arenas_report_user(struct sw_arenas_view *view)
 			"address state chunks capacity_bytes used_bytes free_bytes holder");
 	for (size_t i = 0; i < user->arenas.count && i < limit; i++)
 		add_arena(view, &user->arenas.items[i]);
-	if (user->arenas.count > limit)
-		sw_report_omitted(view->report, "user_arenas", user->arenas.count - limit);
+	sw_report_omitted(view->report, "user_arenas", user->arenas.count, limit);
 	sw_report_table(view->report, "user_chunks",
 			"address state arena_address size_bytes pointer_bytes plain_bytes "
 			"free_bytes freed_pointers");
 	for (size_t i = 0; i < user->chunks.count && i < limit; i++)
 		add_chunk(view, &user->chunks.items[i]);
-	if (user->chunks.count > limit)
-		sw_report_omitted(view->report, "user_chunks", user->chunks.count - limit);
+	sw_report_omitted(view->report, "user_chunks", user->chunks.count, limit);
 	report_freed(view);
 }

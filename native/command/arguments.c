@@ -374,6 +374,17 @@ uint64_t sw_arguments_limit(const struct sw_arguments *arguments)
 	return limit ? limit : UINT64_MAX;
 }
 
+size_t sw_arguments_shown(const struct sw_arguments *arguments, size_t rows)
+{
+	uint64_t limit = sw_arguments_limit(arguments);
+	return rows > limit ? (size_t)limit : rows;
+}
+
+bool sw_arguments_takes(const struct sw_arguments *arguments, uint64_t *rows)
+{
+	return ++*rows <= sw_arguments_limit(arguments);
+}
+
 struct sw_error *sw_arguments_address(const struct sw_arguments *arguments, unsigned index,
 				      sw_addr *out)
 {

@@ -121,7 +121,7 @@ static void find_method(const struct sw_wait_view *view, uint32_t goroutine,
 static void find_by_reason(const struct sw_wait_view *view, uint32_t goroutine,
 			   struct sw_blocked_on *out)
 {
-	const struct sw_go *go = view->naming.go;
+	const struct sw_go *go = view->live.go;
 	const char *reason = sw_go_wait_text(go, &go->goroutines.items[goroutine]);
 
 	if (reason && begins(reason, "sync.Mutex"))
@@ -162,7 +162,7 @@ static void find_semaphore(const struct sw_wait_view *view, uint32_t goroutine,
 void sw_blocked_on_find(const struct sw_wait_view *view, uint32_t goroutine,
 			struct sw_blocked_on *out)
 {
-	const struct sw_go_waits *waits = view->naming.go->waits;
+	const struct sw_go_waits *waits = view->live.go->waits;
 	const struct sw_go_wait *wait = &waits->list.items[goroutine];
 
 	*out = (struct sw_blocked_on){.blockers = sw_go_wait_blockers(waits, wait),
@@ -200,10 +200,10 @@ void sw_blocked_on_find(const struct sw_wait_view *view, uint32_t goroutine,
 
 static void channel_type(const struct sw_wait_view *view, sw_addr elem, struct sw_channel *out)
 {
-	const struct sw_naming *naming = &view->naming;
-	sw_type type = sw_type_of_descriptor(naming->types, elem);
-	sw_object object = sw_heap_object(naming->heap, out->address);
-	const char *name = sw_naming_type_name(naming, type);
+	const struct sw_live *live = &view->live;
+	sw_type type = sw_type_of_descriptor(live->types, elem);
+	sw_object object = sw_heap_object(live->heap, out->address);
+	const char *name = sw_naming_type_name(live, type);
 
 	if (type && begins(name, "<-"))
 		snprintf(out->type, sizeof(out->type), "chan (%s)", name);
@@ -211,7 +211,7 @@ static void channel_type(const struct sw_wait_view *view, sw_addr elem, struct s
 		snprintf(out->type, sizeof(out->type), "chan %s", name);
 	else if (object != SW_NO_OBJECT)
 		snprintf(out->type, sizeof(out->type), "%s",
-			 sw_naming_type_name(naming, sw_naming_type(naming, object)));
+			 sw_naming_type_name(live, sw_live_type(live, object)));
 	else
 		snprintf(out->type, sizeof(out->type), "chan");
 }
@@ -221,16 +221,16 @@ bool sw_blocked_any_referrer(const struct sw_wait_view *view, sw_addr address,
 					   sw_addr address, void *context),
 			     void *context)
 {
-	const struct sw_naming *naming = &view->naming;
-	sw_object object = sw_heap_object(naming->heap, address);
+	const struct sw_live *live = &view->live;
+	sw_object object = sw_heap_object(live->heap, address);
 	const struct sw_edge *edges;
 
 	if (object == SW_NO_OBJECT)
 		return false;
-	size_t count = sw_graph_extra(naming->graph, object, &edges);
+	size_t count = sw_graph_extra(live->graph, object, &edges);
 	for (size_t i = 0; i <= count; i++) {
-		sw_node from = i < count ? edges[i].from : naming->graph->parent[object];
-		if (from < naming->graph->object_count && visit(view, from, address, context))
+		sw_node from = i < count ? edges[i].from : live->graph->parent[object];
+		if (from < live->graph->object_count && visit(view, from, address, context))
 			return true;
 	}
 	return false;
@@ -240,8 +240,8 @@ bool sw_blocked_any_referrer(const struct sw_wait_view *view, sw_addr address,
 static bool is_timer(const struct sw_wait_view *view, sw_object referrer, sw_addr channel,
 		     void *context)
 {
-	const struct sw_go *go = view->naming.go;
-	sw_addr object = sw_heap_address(view->naming.heap, referrer), first, argument;
+	const struct sw_go *go = view->live.go;
+	sw_addr object = sw_heap_address(view->live.heap, referrer), first, argument;
 	sw_addr timer = object + (go->minor > LAST_MINOR_WITHOUT_INIT ? 2 * TIMER : TIMER);
 
 	*(sw_addr *)context = timer;
@@ -255,7 +255,7 @@ static bool is_timer(const struct sw_wait_view *view, sw_object referrer, sw_add
  */
 static sw_addr find_timer(const struct sw_wait_view *view, sw_addr channel)
 {
-	const struct sw_go *go = view->naming.go;
+	const struct sw_go *go = view->live.go;
 	sw_addr timer = 0;
 
 	if (go->layout.hchan.timer != SW_ABSENT &&
@@ -266,7 +266,7 @@ static sw_addr find_timer(const struct sw_wait_view *view, sw_addr channel)
 
 bool sw_channel_read(const struct sw_wait_view *view, sw_addr address, struct sw_channel *out)
 {
-	const struct sw_go *go = view->naming.go;
+	const struct sw_go *go = view->live.go;
 	const struct sw_layout *layout = &go->layout;
 	uint32_t closed;
 	uint16_t elem_size;
@@ -294,7 +294,7 @@ bool sw_channel_read(const struct sw_wait_view *view, sw_addr address, struct sw
 bool sw_waitgroup_counter(const struct sw_wait_view *view, sw_addr address, int64_t *out)
 {
 	uint64_t state;
-	if (!sw_memory_u64(view->naming.go->memory, address, &state))
+	if (!sw_memory_u64(view->live.go->memory, address, &state))
 		return false;
 	*out = (int32_t)(state >> 32);
 	return true;
@@ -303,7 +303,7 @@ bool sw_waitgroup_counter(const struct sw_wait_view *view, sw_addr address, int6
 bool sw_rwmutex_readers(const struct sw_wait_view *view, sw_addr address, uint64_t *out)
 {
 	uint32_t count;
-	if (!sw_memory_u32(view->naming.go->memory, address + RW_READER_COUNT, &count))
+	if (!sw_memory_u32(view->live.go->memory, address + RW_READER_COUNT, &count))
 		return false;
 	int64_t readers = (int32_t)count;
 	readers += readers < 0 ? RW_MAX_READERS : 0;
@@ -313,7 +313,7 @@ bool sw_rwmutex_readers(const struct sw_wait_view *view, sw_addr address, uint64
 
 bool sw_cond_waiters(const struct sw_wait_view *view, sw_addr address, uint32_t *out)
 {
-	const struct sw_memory *memory = view->naming.go->memory;
+	const struct sw_memory *memory = view->live.go->memory;
 	uint32_t wait, notify;
 	if (!sw_memory_u32(memory, address + COND_NOTIFY + NOTIFY_WAIT, &wait) ||
 	    !sw_memory_u32(memory, address + COND_NOTIFY + NOTIFY_NOTIFY, &notify))
@@ -352,19 +352,19 @@ static void place_in_object(const struct sw_wait_view *view, const struct sw_blo
 			    sw_object object, char *out, size_t size)
 {
 	enum { MAX_DEPTH = 16 };
-	const struct sw_naming *naming = &view->naming;
+	const struct sw_live *live = &view->live;
 	const char *wanted = sw_blocked_type_name(on->kind);
-	sw_type type = sw_naming_type(naming, object);
-	uint64_t offset = on->address - sw_heap_address(naming->heap, object);
-	const char *whole = sw_naming_type_name(naming, type);
+	sw_type type = sw_live_type(live, object);
+	uint64_t offset = on->address - sw_heap_address(live->heap, object);
+	const char *whole = sw_naming_type_name(live, type);
 
 	if (!type)
 		return;
 	snprintf(out, size, "%s", whole);
 	for (unsigned depth = 0; wanted && type && depth < MAX_DEPTH; depth++) {
-		if (!strcmp(sw_naming_type_name(naming, type), wanted))
+		if (!strcmp(sw_naming_type_name(live, type), wanted))
 			return;
-		type = enter(naming->types, type, &offset, out, size);
+		type = enter(live->types, type, &offset, out, size);
 	}
 	snprintf(out, size, "%s", whole);
 }
@@ -372,15 +372,15 @@ static void place_in_object(const struct sw_wait_view *view, const struct sw_blo
 void sw_blocked_place(const struct sw_wait_view *view, const struct sw_blocked_on *on, char *out,
 		      size_t size)
 {
-	const struct sw_naming *naming = &view->naming;
-	sw_object object = on->address ? sw_heap_object(naming->heap, on->address) : SW_NO_OBJECT;
+	const struct sw_live *live = &view->live;
+	sw_object object = on->address ? sw_heap_object(live->heap, on->address) : SW_NO_OBJECT;
 	uint64_t offset;
 
 	*out = 0;
 	if (object != SW_NO_OBJECT) {
 		place_in_object(view, on, object, out, size);
 	} else if (on->address) {
-		const char *name = sw_image_symbol_at(naming->go->image, on->address, &offset);
+		const char *name = sw_image_symbol_at(live->go->image, on->address, &offset);
 		if (name)
 			snprintf(out, size, "%s", name);
 	}

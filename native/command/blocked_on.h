@@ -8,7 +8,7 @@
 
 /* Everything that tells about goroutines that wait; all borrowed from the session. */
 struct sw_wait_view {
-	struct sw_naming naming;
+	struct sw_live live;
 	struct sw_goroutine_view goroutines;
 	struct sw_work *work;
 };

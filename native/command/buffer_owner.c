@@ -14,9 +14,9 @@ static void tell_buffer(const struct sw_buffer_owner *owner, struct sw_report *r
 {
 	char size[16], words[SW_BUFFER_WORDS];
 	const char *type =
-		sw_naming_type_name(&owner->naming, sw_live_type(&owner->live, owner->object));
+		sw_naming_type_name(&owner->live, sw_live_type(&owner->live, owner->object));
 	sw_addr address = sw_heap_address(owner->live.heap, owner->object);
-	char *expression = sw_naming_expression(&owner->naming, &owner->path);
+	char *expression = sw_naming_expression(&owner->live, &owner->path);
 
 	sw_text_bytes(owner->rounded, size);
 	if (owner->has_buffer) {
@@ -43,11 +43,11 @@ static void tell_owner(const struct sw_buffer_owner *owner, struct sw_report *re
 				   sw_text_count(owner->root_count, count));
 		return;
 	}
-	char *expression = sw_buffer_owner_expression(&owner->naming, above);
+	char *expression = sw_naming_expression_to(&owner->live, above);
 	const char *type =
 		above < owner->live.graph->object_count
-			? sw_naming_type_name(&owner->naming, sw_naming_type(&owner->naming, above))
-			: sw_naming_root_kind(sw_naming_root(&owner->naming, above)->kind);
+			? sw_naming_type_name(&owner->live, sw_live_type(&owner->live, above))
+			: sw_naming_root_kind(sw_naming_root(&owner->live, above)->kind);
 	sw_report_sentence(report, "It lives as long as %s (%s), which retains %s in %s object%s.",
 			   expression ? expression : "?", type,
 			   sw_text_bytes(dominators->retained_bytes[above], size),
@@ -205,10 +205,8 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct sw_buffer_owner owner = {.element = SW_NO_ELEMENT};
 	struct sw_error *error = sw_session_live(session, &owner.live);
 	if (!error)
-		error = sw_naming_init(&owner.naming, session);
-	if (!error)
-		error = sw_buffer_owner_address(&owner.naming, &owner.live,
-						arguments->positional[0], &owner.address);
+		error = sw_buffer_owner_address(&owner.live, arguments->positional[0],
+						&owner.address);
 	if (!error)
 		error = report_owner(&owner, arguments, report);
 	sw_buffer_owner_free(&owner);

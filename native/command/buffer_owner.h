@@ -13,7 +13,6 @@
 enum { SW_BUFFER_OWNER_FRAMES = 32 }; /* of the stack that allocated */
 
 struct sw_buffer_owner {
-	struct sw_naming naming;
 	struct sw_live live;
 	sw_addr address; /* that was asked for */
 	sw_object object;
@@ -46,10 +45,10 @@ struct sw_buffer_owner {
 
 /* buffer_owner_find.c: the address that a word names: a number, or a variable whose slice, string
  * or pointer leads somewhere, with fields: main.server.parser.buf. */
-struct sw_error *sw_buffer_owner_address(const struct sw_naming *naming, const struct sw_live *live,
-					 const char *word, sw_addr *out);
+struct sw_error *sw_buffer_owner_address(const struct sw_live *live, const char *word,
+					 sw_addr *out);
 
-/* Fills the rest of what begins with naming, live and address. On error too to be freed. */
+/* Fills the rest of what begins with live and address. On error too to be freed. */
 struct sw_error *sw_buffer_owner_find(struct sw_buffer_owner *owner);
 void sw_buffer_owner_free(struct sw_buffer_owner *owner);
 
@@ -58,9 +57,7 @@ struct sw_error *sw_buffer_owner_report(const struct sw_buffer_owner *owner,
 					struct sw_report *report, uint64_t limit);
 
 /* The name of a node: a root's, else "TYPE 0xADDRESS". */
-void sw_buffer_owner_name(const struct sw_naming *naming, sw_node node, char *out, size_t size);
-/* The expression of a shortest path to it; malloc'ed, NULL without memory. */
-char *sw_buffer_owner_expression(const struct sw_naming *naming, sw_node node);
+void sw_buffer_owner_name(const struct sw_live *live, sw_node node, char *out, size_t size);
 /* The pool that it lies in: "main.buffers"; "" when it has no name. */
 void sw_buffer_owner_pool(const struct sw_buffer_owner *owner, char *out, size_t size);
 

@@ -55,14 +55,14 @@ static bool lead(const struct sw_live *live, struct sw_value value, sw_addr *out
 }
 
 /* Of a variable without a type its one pointer. */
-static bool lead_of_root(const struct sw_naming *naming, uint32_t root, sw_addr *out)
+static bool lead_of_root(const struct sw_live *live, uint32_t root, sw_addr *out)
 {
-	const struct sw_root_words *words = &naming->heap->root_words;
+	const struct sw_root_words *words = &live->heap->root_words;
 	sw_object object = SW_NO_OBJECT;
 	for (size_t i = 0; i < words->count; i++) {
 		if (words->items[i].root != root)
 			continue;
-		sw_object to = sw_heap_object(naming->heap, words->items[i].pointer);
+		sw_object to = sw_heap_object(live->heap, words->items[i].pointer);
 		if (object != SW_NO_OBJECT && to != object)
 			return false;
 		object = to;
@@ -89,10 +89,9 @@ static const struct sw_go_root *find_root(const struct sw_go *go, const char *sy
 	return found;
 }
 
-static struct sw_error *find_symbol(const struct sw_naming *naming, const struct sw_live *live,
-				    const char *symbol, sw_addr *out)
+static struct sw_error *find_symbol(const struct sw_live *live, const char *symbol, sw_addr *out)
 {
-	const struct sw_go_root *root = find_root(naming->go, symbol);
+	const struct sw_go_root *root = find_root(live->go, symbol);
 	if (!root)
 		return not_found(symbol, "is no variable that refers to the heap");
 
@@ -103,7 +102,7 @@ static struct sw_error *find_symbol(const struct sw_naming *naming, const struct
 	if (!value.type && *path)
 		return not_found(symbol, "has no known type: its fields cannot be named");
 	if (!value.type)
-		return lead_of_root(naming, (uint32_t)(root - naming->go->roots.items), out)
+		return lead_of_root(live, (uint32_t)(root - live->go->roots.items), out)
 			       ? NULL
 			       : not_found(symbol, "has no known type, and refers to several "
 						   "objects");
@@ -112,10 +111,9 @@ static struct sw_error *find_symbol(const struct sw_naming *naming, const struct
 	return lead(live, value, out) ? NULL : not_found(symbol, "leads to no array");
 }
 
-struct sw_error *sw_buffer_owner_address(const struct sw_naming *naming, const struct sw_live *live,
-					 const char *word, sw_addr *out)
+struct sw_error *sw_buffer_owner_address(const struct sw_live *live, const char *word, sw_addr *out)
 {
-	return sw_words_number(word, out) ? NULL : find_symbol(naming, live, word, out);
+	return sw_words_number(word, out) ? NULL : find_symbol(live, word, out);
 }
 
 /* ---- its size ---- */
@@ -274,14 +272,14 @@ static struct sw_error *find_roots(struct sw_buffer_owner *owner)
 		error = sw_roots_to(graph, owner->object, owner->live.work, &owner->roots,
 				    &owner->root_count);
 	for (size_t i = 0; i < owner->root_count; i++)
-		owner->goroutine_count += sw_naming_root(&owner->naming, owner->roots[i])->kind ==
-					  SW_GO_ROOT_GOROUTINE;
+		owner->goroutine_count +=
+			sw_naming_root(&owner->live, owner->roots[i])->kind == SW_GO_ROOT_GOROUTINE;
 	return error;
 }
 
 struct sw_error *sw_buffer_owner_find(struct sw_buffer_owner *owner)
 {
-	struct sw_error *error = sw_naming_find(&owner->naming, owner->address, &owner->object);
+	struct sw_error *error = sw_naming_find(&owner->live, owner->address, &owner->object);
 	if (error)
 		return error;
 	owner->start = sw_live_start(&owner->live, owner->object);

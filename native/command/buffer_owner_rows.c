@@ -8,29 +8,16 @@
 
 enum { MAX_NAME = 256, MAX_ENCLOSING = 8, MAX_GOIDS = 100 };
 
-void sw_buffer_owner_name(const struct sw_naming *naming, sw_node node, char *out, size_t size)
+void sw_buffer_owner_name(const struct sw_live *live, sw_node node, char *out, size_t size)
 {
-	if (sw_graph_is_root(naming->graph, node))
-		snprintf(out, size, "%s", sw_naming_root(naming, node)->name);
-	else if (node < naming->graph->object_count)
+	if (sw_graph_is_root(live->graph, node))
+		snprintf(out, size, "%s", sw_naming_root(live, node)->name);
+	else if (node < live->graph->object_count)
 		snprintf(out, size, "%s 0x%" PRIx64,
-			 sw_naming_type_name(naming, sw_naming_type(naming, node)),
-			 sw_heap_address(naming->heap, node));
+			 sw_naming_type_name(live, sw_live_type(live, node)),
+			 sw_heap_address(live->heap, node));
 	else
 		snprintf(out, size, "several roots");
-}
-
-char *sw_buffer_owner_expression(const struct sw_naming *naming, sw_node node)
-{
-	struct sw_path path;
-	struct sw_error *error = sw_path_shortest(naming->graph, node, &path);
-	if (error) {
-		sw_error_free(error);
-		return NULL;
-	}
-	char *expression = sw_naming_expression(naming, &path);
-	sw_path_free(&path);
-	return expression;
 }
 
 void sw_buffer_owner_pool(const struct sw_buffer_owner *owner, char *out, size_t size)
@@ -41,7 +28,7 @@ void sw_buffer_owner_pool(const struct sw_buffer_owner *owner, char *out, size_t
 	if (pool->root != SW_NO_ROOT)
 		snprintf(out, size, "%s", owner->live.go->roots.items[pool->root].name);
 	else if (pool->holder != SW_NO_OBJECT)
-		sw_buffer_owner_name(&owner->naming, pool->holder, out, size);
+		sw_buffer_owner_name(&owner->live, pool->holder, out, size);
 }
 
 /* ---- words ---- */
@@ -121,7 +108,7 @@ static void add_view(const struct sw_buffer_owner *owner, struct sw_report *repo
 	char name[MAX_NAME], step[MAX_NAME], words[SW_BUFFER_WORDS];
 	json_t *row = json_object();
 
-	sw_buffer_owner_name(&owner->naming, view->holder, name, sizeof(name));
+	sw_buffer_owner_name(&owner->live, view->holder, name, sizeof(name));
 	sw_view_step(&owner->live, view, step, sizeof(step));
 	json_object_set_new(row, "holder", sw_json_string(name));
 	json_object_set_new(row, "field", sw_json_string(step));
@@ -130,7 +117,7 @@ static void add_view(const struct sw_buffer_owner *owner, struct sw_report *repo
 	json_object_set_new(row, "len_bytes", sw_json_bytes(view->len));
 	json_object_set_new(row, "cap_bytes", sw_json_bytes(view->cap));
 	json_object_set_new(row, "len_known", json_boolean(view->is_len_known));
-	json_object_set_new(row, "at_address", view->at ? sw_json_address(view->at) : json_null());
+	json_object_set_new(row, "at_address", sw_json_address_or_null(view->at));
 	words_of_view(owner, view, words, sizeof(words));
 	json_object_set_new(row, "words", text_or_null(words));
 	sw_report_row(report, "views", row);
@@ -142,8 +129,7 @@ static void add_views(const struct sw_buffer_owner *owner, struct sw_report *rep
 			"holder field kind offset_bytes len_bytes cap_bytes words");
 	for (size_t i = 0; i < owner->views.count && i < limit; i++)
 		add_view(owner, report, &owner->views.items[i]);
-	if (owner->views.count > limit)
-		sw_report_omitted(report, "views", owner->views.count - limit);
+	sw_report_omitted(report, "views", owner->views.count, limit);
 }
 
 /* ---- owners ---- */
@@ -167,20 +153,20 @@ static bool words_of_owner(const struct sw_buffer_owner *owner, sw_object holder
 
 static json_t *owner_row(const struct sw_buffer_owner *owner, sw_node node, sw_node next)
 {
-	const struct sw_naming *naming = &owner->naming;
+	const struct sw_live *live = &owner->live;
 	char words[SW_BUFFER_WORDS] = "";
 	json_t *row;
 
-	if (sw_graph_is_root(naming->graph, node)) {
-		const struct sw_go_root *root = sw_naming_root(naming, node);
+	if (sw_graph_is_root(live->graph, node)) {
+		const struct sw_go_root *root = sw_naming_root(live, node);
 		row = json_object();
 		json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
 		json_object_set_new(row, "name", sw_json_string(root->name));
 	} else {
-		row = sw_naming_object(naming, node);
+		row = sw_naming_object(live, node);
 		json_object_set_new(row, "kind", json_string("object"));
 		char name[MAX_NAME];
-		sw_buffer_owner_name(naming, node, name, sizeof(name));
+		sw_buffer_owner_name(live, node, name, sizeof(name));
 		json_object_set_new(row, "name", sw_json_string(name));
 		words_of_owner(owner, node, next, words, sizeof(words));
 	}
@@ -205,15 +191,14 @@ static void add_owners(const struct sw_buffer_owner *owner, struct sw_report *re
 	     next = at, at = dominators->idom[at])
 		if (count++ < limit)
 			sw_report_row(report, "owners", owner_row(owner, at, next));
-	if (count > limit)
-		sw_report_omitted(report, "owners", count - limit);
+	sw_report_omitted(report, "owners", count, limit);
 }
 
 static json_t *owner_json(const struct sw_buffer_owner *owner)
 {
 	if (owner->dominator != owner->live.graph->super) {
 		json_t *row = owner_row(owner, owner->dominator, owner->object);
-		char *expression = sw_buffer_owner_expression(&owner->naming, owner->dominator);
+		char *expression = sw_naming_expression_to(&owner->live, owner->dominator);
 		json_object_set_new(row, "expression",
 				    sw_json_string(expression ? expression : "?"));
 		free(expression);
@@ -295,9 +280,8 @@ static json_t *pool_json(const struct sw_buffer_owner *owner)
 	json_object_set_new(json, "address", sw_json_address(pool->address));
 	json_object_set_new(json, "name", text_or_null(name));
 	json_object_set_new(json, "element_address", sw_json_address(element->body.addr));
-	json_object_set_new(
-		json, "element_type",
-		sw_json_string(sw_naming_type_name(&owner->naming, element->body.type)));
+	json_object_set_new(json, "element_type",
+			    sw_json_string(sw_naming_type_name(&owner->live, element->body.type)));
 	json_object_set_new(json, "victim", json_boolean(element->is_victim));
 	return json;
 }
@@ -334,7 +318,7 @@ static json_t *goids_json(const struct sw_buffer_owner *owner)
 {
 	json_t *goids = json_array();
 	for (size_t i = 0; i < owner->root_count && json_array_size(goids) < MAX_GOIDS; i++) {
-		const struct sw_go_root *root = sw_naming_root(&owner->naming, owner->roots[i]);
+		const struct sw_go_root *root = sw_naming_root(&owner->live, owner->roots[i]);
 		uint64_t goid =
 			root->kind == SW_GO_ROOT_GOROUTINE ? goid_of(owner->live.go, root) : 0;
 		if (goid)
@@ -351,7 +335,7 @@ static void add_size(const struct sw_buffer_owner *owner, struct sw_report *repo
 			  owner->is_requested_known ? sw_json_bytes(owner->requested)
 						    : json_null());
 	sw_report_summary(report, "requested_at_least_bytes", sw_json_bytes(owner->least));
-	sw_report_summary(report, "views", json_integer((json_int_t)owner->views.count));
+	sw_report_count(report, "views", owner->views.count);
 	sw_report_summary(report, "used_bytes", sw_json_bytes(owner->used));
 	sw_report_summary(report, "hole_bytes", sw_json_bytes(end - owner->used));
 	sw_report_summary(report, "largest_hole_bytes", sw_json_bytes(owner->largest_hole));
@@ -362,23 +346,23 @@ static void add_size(const struct sw_buffer_owner *owner, struct sw_report *repo
 
 static void add_summary(const struct sw_buffer_owner *owner, struct sw_report *report)
 {
-	char *expression = sw_naming_expression(&owner->naming, &owner->path);
+	char *expression = sw_naming_expression(&owner->live, &owner->path);
 
-	sw_report_summary(report, "object", sw_naming_object(&owner->naming, owner->object));
+	sw_report_summary(report, "object", sw_naming_object(&owner->live, owner->object));
 	sw_report_summary(
 		report, "offset_bytes",
 		sw_json_bytes(owner->address > owner->start ? owner->address - owner->start : 0));
 	sw_report_summary(report, "span", span_json(owner));
 	add_size(owner, report);
 	sw_report_summary(report, "expression", sw_json_string(expression ? expression : "?"));
-	sw_report_summary(report, "path", sw_naming_steps(&owner->naming, &owner->path));
+	sw_report_summary(report, "path", sw_naming_steps(&owner->live, &owner->path));
 	sw_report_summary(report, "buffer", buffer_json(owner));
 	sw_report_summary(report, "owner", owner_json(owner));
 	sw_report_summary(report, "pool", pool_json(owner));
 	sw_report_summary(report, "allocated_by",
 			  owner->is_sampled ? frames_json(owner) : json_null());
-	sw_report_summary(report, "roots", json_integer((json_int_t)owner->root_count));
-	sw_report_summary(report, "goroutines", json_integer((json_int_t)owner->goroutine_count));
+	sw_report_count(report, "roots", owner->root_count);
+	sw_report_count(report, "goroutines", owner->goroutine_count);
 	sw_report_summary(report, "goids", goids_json(owner));
 	free(expression);
 }
@@ -398,8 +382,8 @@ static struct sw_error *add_roots(const struct sw_buffer_owner *owner, struct sw
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		const struct sw_go_root *root = sw_naming_root(&owner->naming, paths[i].nodes[0]);
-		char *expression = sw_naming_expression(&owner->naming, &paths[i]);
+		const struct sw_go_root *root = sw_naming_root(&owner->live, paths[i].nodes[0]);
+		char *expression = sw_naming_expression(&owner->live, &paths[i]);
 		json_t *row = json_object();
 		json_object_set_new(row, "root", sw_json_string(root->name));
 		json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
@@ -412,8 +396,7 @@ static struct sw_error *add_roots(const struct sw_buffer_owner *owner, struct sw
 		sw_path_free(&paths[i]);
 	}
 	free(paths);
-	if (reached > count)
-		sw_report_omitted(report, "roots", reached - count);
+	sw_report_omitted(report, "roots", reached, count);
 	return NULL;
 }
 

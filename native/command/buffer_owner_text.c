@@ -6,18 +6,13 @@
 
 enum { SHOWN_GOIDS = 10 };
 
-static const char *plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void write_array(const struct sw_buffer_owner *owner, FILE *out)
 {
 	const struct sw_heap *heap = owner->live.heap;
 	const struct sw_span *space = sw_heap_slot_span(heap, sw_heap_select(heap, owner->object));
 	const struct sw_go_span *span = &owner->live.go->spans.items[space->owner];
 	const char *type =
-		sw_naming_type_name(&owner->naming, sw_live_type(&owner->live, owner->object));
+		sw_naming_type_name(&owner->live, sw_live_type(&owner->live, owner->object));
 	char rounded[16], requested[16];
 
 	sw_text_bytes(owner->rounded, rounded);
@@ -26,7 +21,8 @@ static void write_array(const struct sw_buffer_owner *owner, FILE *out)
 		sw_heap_address(heap, owner->object), owner->is_requested_known ? "" : "at least ",
 		requested, rounded);
 	fprintf(out, "span       0x%" PRIx64 " of %u slot%s on %" PRIu64 " page%s, ", span->base,
-		span->nelems, plural(span->nelems), span->npages, plural(span->npages));
+		span->nelems, sw_text_plural(span->nelems, "", "s"), span->npages,
+		sw_text_plural(span->npages, "", "s"));
 	if (span->spanclass >> 1)
 		fprintf(out, "size class %d", span->spanclass >> 1);
 	else
@@ -40,7 +36,8 @@ static void write_use(const struct sw_buffer_owner *owner, FILE *out)
 	char used[16], holes[16], hole[16], slack[16];
 
 	fprintf(out, "used       %s by %zu view%s; holes %s, the largest %s",
-		sw_text_bytes(owner->used, used), owner->views.count, plural(owner->views.count),
+		sw_text_bytes(owner->used, used), owner->views.count,
+		sw_text_plural(owner->views.count, "", "s"),
 		sw_text_bytes(end - owner->used, holes), sw_text_bytes(owner->largest_hole, hole));
 	if (owner->is_requested_known)
 		fprintf(out, "; slack %s", sw_text_bytes(owner->rounded - end, slack));
@@ -55,7 +52,7 @@ static void write_pool(const struct sw_buffer_owner *owner, FILE *out)
 	const struct sw_pool_element *element = &owner->pools.elements.items[owner->element];
 	sw_buffer_owner_pool(owner, name, sizeof(name));
 	fprintf(out, "pool       %s: %s 0x%" PRIx64 "%s\n", *name ? name : "?",
-		sw_naming_type_name(&owner->naming, element->body.type), element->body.addr,
+		sw_naming_type_name(&owner->live, element->body.type), element->body.addr,
 		element->is_victim ? ", freed by the next collection" : "");
 }
 
@@ -80,7 +77,7 @@ static void write_goroutines(const struct sw_buffer_owner *owner, FILE *out)
 		return;
 	fprintf(out, "reached by ");
 	for (size_t i = 0; i < owner->root_count && shown < SHOWN_GOIDS; i++) {
-		const struct sw_go_root *root = sw_naming_root(&owner->naming, owner->roots[i]);
+		const struct sw_go_root *root = sw_naming_root(&owner->live, owner->roots[i]);
 		if (root->kind == SW_GO_ROOT_GOROUTINE)
 			fprintf(out, "%s%s", shown++ ? ", " : "", root->name);
 	}

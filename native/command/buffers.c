@@ -5,16 +5,13 @@
 #include <inttypes.h>
 
 enum {
-	FINDINGS = 3, /* of a kind */
-	REUSED = 8,   /* bytes that weigh as much as one */
+	FINDINGS = 3,	   /* of a kind */
+	REUSED = 8,	   /* bytes that weigh as much as one */
+	LITTLE = 64 << 10, /* bytes that are not worth a word, whatever their share */
+	MUCH = 1 << 20,	   /* that may be worth more than P3 */
 };
 
 /* ---- words ---- */
-
-static const char *plural(uint64_t count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
 
 static uint64_t wasted_in_all(const struct sw_buffers *buffers)
 {
@@ -57,8 +54,9 @@ static void tell_of_pinned(const struct sw_buffers *buffers)
 			"%s large %s of %s %s alive for the %s that anything looks at, most of "
 			"them for %s.",
 			sw_text_count(pinned->arrays, number),
-			plural(pinned->arrays, "array", "arrays"),
-			sw_text_bytes(pinned->size, size), plural(pinned->arrays, "is", "are"),
+			sw_text_plural(pinned->arrays, "array", "arrays"),
+			sw_text_bytes(pinned->size, size),
+			sw_text_plural(pinned->arrays, "is", "are"),
 			sw_text_bytes(pinned->size - pinned->wasted, used),
 			pinned->rows.items[0].name);
 	if (pinned->unknown_arrays)
@@ -67,17 +65,12 @@ static void tell_of_pinned(const struct sw_buffers *buffers)
 			"Of %s large %s (%s) nothing can be said: how much a pointer to %s looks "
 			"at is not known.",
 			sw_text_count(pinned->unknown_arrays, number),
-			plural(pinned->unknown_arrays, "array", "arrays"),
+			sw_text_plural(pinned->unknown_arrays, "array", "arrays"),
 			sw_text_bytes(pinned->unknown_size, size),
-			plural(pinned->unknown_arrays, "it", "them"));
+			sw_text_plural(pinned->unknown_arrays, "it", "them"));
 }
 
 /* ---- summary ---- */
-
-static void add_number(const struct sw_buffers *buffers, const char *key, uint64_t value)
-{
-	sw_report_summary(buffers->report, key, json_integer((json_int_t)value));
-}
 
 static void add_size(const struct sw_buffers *buffers, const char *key, uint64_t bytes)
 {
@@ -89,22 +82,23 @@ static void add_summary(const struct sw_buffers *buffers)
 	const struct sw_pinned *pinned = &buffers->pinned;
 
 	add_size(buffers, "live_bytes", buffers->live.heap->object_bytes);
-	add_number(buffers, "pinned_arrays", pinned->arrays);
+	sw_report_count(buffers->report, "pinned_arrays", pinned->arrays);
 	add_size(buffers, "pinned_bytes", pinned->wasted);
 	add_size(buffers, "pinned_spare_bytes", pinned->spare);
-	add_number(buffers, "unknown_arrays", pinned->unknown_arrays);
+	sw_report_count(buffers->report, "unknown_arrays", pinned->unknown_arrays);
 	add_size(buffers, "unknown_bytes", pinned->unknown_size);
-	add_number(buffers, "roomy_slices", buffers->capacity.arrays);
+	sw_report_count(buffers->report, "roomy_slices", buffers->capacity.arrays);
 	add_size(buffers, "capacity_bytes", buffers->capacity.wasted);
 	add_size(buffers, "empty_bytes", buffers->capacity.empty);
-	add_number(buffers, "sparse_maps", buffers->maps.maps);
+	sw_report_count(buffers->report, "sparse_maps", buffers->maps.maps);
 	add_size(buffers, "sparse_map_bytes", buffers->maps.wasted);
-	add_number(buffers, "idle_buffers", buffers->idle.buffers);
+	sw_report_count(buffers->report, "idle_buffers", buffers->idle.buffers);
 	add_size(buffers, "idle_bytes", buffers->idle.size);
-	add_number(buffers, "strings", buffers->duplicates.strings);
-	add_number(buffers, "duplicate_strings", buffers->duplicates.arrays);
-	add_number(buffers, "duplicate_texts", buffers->duplicates.texts);
+	sw_report_count(buffers->report, "strings", buffers->duplicates.strings);
+	sw_report_count(buffers->report, "duplicate_strings", buffers->duplicates.arrays);
+	sw_report_count(buffers->report, "duplicate_texts", buffers->duplicates.texts);
 	add_size(buffers, "duplicate_bytes", buffers->duplicates.wasted);
+	sw_report_listing(buffers->report, "summary", ""); /* the sentences tell */
 }
 
 /* ---- findings ---- */
@@ -113,10 +107,11 @@ static void add_summary(const struct sw_buffers *buffers)
 static enum sw_grade grade_of(const struct sw_buffers *buffers, uint64_t wasted)
 {
 	uint64_t live = buffers->live.heap->object_bytes;
-	return wasted > live / 4     ? SW_GRADE_P1
-	       : wasted > live / 20  ? SW_GRADE_P2
-	       : wasted > live / 100 ? SW_GRADE_P3
-				     : SW_GRADE_NONE;
+	if (wasted < LITTLE || wasted <= live / 100)
+		return SW_GRADE_NONE;
+	if (wasted < MUCH)
+		return SW_GRADE_P3;
+	return wasted > live / 4 ? SW_GRADE_P1 : wasted > live / 20 ? SW_GRADE_P2 : SW_GRADE_P3;
 }
 
 /* "main.session.id: 24 arrays of 24.0 MiB, of which small views pin 24.0 MiB". */
@@ -181,9 +176,9 @@ static void add_finding(const struct sw_buffers *buffers, const struct kind *kin
 	if (grade == SW_GRADE_NONE)
 		return;
 	snprintf(message, sizeof(message), "%s: %s %s %s%s%s%s", row->name,
-		 sw_text_count(sum->arrays, number), plural(sum->arrays, kind->one, kind->many),
-		 sw_text_bytes(sum->size, size), kind->is_whole ? "" : kind->wasted,
-		 kind->is_whole ? "" : " ",
+		 sw_text_count(sum->arrays, number),
+		 sw_text_plural(sum->arrays, kind->one, kind->many), sw_text_bytes(sum->size, size),
+		 kind->is_whole ? "" : kind->wasted, kind->is_whole ? "" : " ",
 		 kind->is_whole ? "" : sw_text_bytes(sum->wasted, wasted));
 	snprintf(next, sizeof(next), "%s 0x%" PRIx64, kind->next,
 		 sw_live_start(&buffers->live, sum->example.object));

@@ -5,27 +5,6 @@
 
 enum { MAX_TEXT = 48 }; /* bytes shown of a string */
 
-static void add_count(json_t *row, const char *key, uint64_t value)
-{
-	json_object_set_new(row, key, json_integer((json_int_t)value));
-}
-
-static void add_bytes(json_t *row, const char *key, uint64_t value)
-{
-	json_object_set_new(row, key, sw_json_bytes(value));
-}
-
-static void add_address(json_t *row, const char *key, sw_addr address)
-{
-	json_object_set_new(row, key, address ? sw_json_address(address) : json_null());
-}
-
-static void add_omitted(const struct sw_buffers *buffers, const char *table, uint64_t rows)
-{
-	if (rows > buffers->limit)
-		sw_report_omitted(buffers->report, table, rows - buffers->limit);
-}
-
 static json_t *row_of(const struct sw_field_row *field)
 {
 	json_t *row = json_object();
@@ -47,16 +26,18 @@ static void add_pinned(const struct sw_buffers *buffers)
 	for (size_t i = 0; i < rows->count && i < buffers->limit; i++) {
 		const struct sw_field_sum *sum = &rows->items[i].sum;
 		json_t *row = row_of(&rows->items[i]);
-		add_count(row, "arrays", sum->arrays);
-		add_count(row, "views", sum->views);
-		add_bytes(row, "size_bytes", sum->size);
-		add_bytes(row, "used_bytes", sum->used);
-		add_bytes(row, "wasted_bytes", sum->wasted);
-		add_bytes(row, "spare_bytes", sum->spare);
-		add_address(row, "address", address_of(buffers, sum->example.object));
+		json_object_set_new(row, "arrays", sw_json_count(sum->arrays));
+		json_object_set_new(row, "views", sw_json_count(sum->views));
+		json_object_set_new(row, "size_bytes", sw_json_bytes(sum->size));
+		json_object_set_new(row, "used_bytes", sw_json_bytes(sum->used));
+		json_object_set_new(row, "wasted_bytes", sw_json_bytes(sum->wasted));
+		json_object_set_new(row, "spare_bytes", sw_json_bytes(sum->spare));
+		json_object_set_new(
+			row, "address",
+			sw_json_address_or_null(address_of(buffers, sum->example.object)));
 		sw_report_row(buffers->report, "pinned", row);
 	}
-	add_omitted(buffers, "pinned", rows->count);
+	sw_report_omitted(buffers->report, "pinned", rows->count, buffers->limit);
 }
 
 static void add_capacity(const struct sw_buffers *buffers)
@@ -68,15 +49,17 @@ static void add_capacity(const struct sw_buffers *buffers)
 	for (size_t i = 0; i < rows->count && i < buffers->limit; i++) {
 		const struct sw_field_sum *sum = &rows->items[i].sum;
 		json_t *row = row_of(&rows->items[i]);
-		add_count(row, "slices", sum->arrays);
-		add_bytes(row, "capacity_bytes", sum->size);
-		add_bytes(row, "used_bytes", sum->used);
-		add_bytes(row, "wasted_bytes", sum->wasted);
-		add_bytes(row, "empty_bytes", sum->spare);
-		add_address(row, "address", address_of(buffers, sum->example.object));
+		json_object_set_new(row, "slices", sw_json_count(sum->arrays));
+		json_object_set_new(row, "capacity_bytes", sw_json_bytes(sum->size));
+		json_object_set_new(row, "used_bytes", sw_json_bytes(sum->used));
+		json_object_set_new(row, "wasted_bytes", sw_json_bytes(sum->wasted));
+		json_object_set_new(row, "empty_bytes", sw_json_bytes(sum->spare));
+		json_object_set_new(
+			row, "address",
+			sw_json_address_or_null(address_of(buffers, sum->example.object)));
 		sw_report_row(buffers->report, "capacity", row);
 	}
-	add_omitted(buffers, "capacity", rows->count);
+	sw_report_omitted(buffers->report, "capacity", rows->count, buffers->limit);
 }
 
 static void add_maps(const struct sw_buffers *buffers)
@@ -88,15 +71,17 @@ static void add_maps(const struct sw_buffers *buffers)
 	for (size_t i = 0; i < rows->count && i < buffers->limit; i++) {
 		const struct sw_field_sum *sum = &rows->items[i].sum;
 		json_t *row = row_of(&rows->items[i]);
-		add_count(row, "maps", sum->arrays);
-		add_count(row, "entries", sum->views);
-		add_count(row, "slots", sum->spare);
-		add_bytes(row, "size_bytes", sum->size);
-		add_bytes(row, "wasted_bytes", sum->wasted);
-		add_address(row, "address", address_of(buffers, sum->example.object));
+		json_object_set_new(row, "maps", sw_json_count(sum->arrays));
+		json_object_set_new(row, "entries", sw_json_count(sum->views));
+		json_object_set_new(row, "slots", sw_json_count(sum->spare));
+		json_object_set_new(row, "size_bytes", sw_json_bytes(sum->size));
+		json_object_set_new(row, "wasted_bytes", sw_json_bytes(sum->wasted));
+		json_object_set_new(
+			row, "address",
+			sw_json_address_or_null(address_of(buffers, sum->example.object)));
 		sw_report_row(buffers->report, "maps", row);
 	}
-	add_omitted(buffers, "maps", rows->count);
+	sw_report_omitted(buffers->report, "maps", rows->count, buffers->limit);
 }
 
 static void add_idle(const struct sw_buffers *buffers)
@@ -114,14 +99,16 @@ static void add_idle(const struct sw_buffers *buffers)
 			json_object_set_new(
 				row, "state",
 				json_string(kind <= SW_IDLE_BUILDER ? "empty" : "closed"));
-			add_count(row, "buffers", field->sum.arrays);
-			add_bytes(row, "size_bytes", field->sum.size);
-			add_address(row, "address", field->sum.example.at);
-			add_address(row, "array_address",
-				    address_of(buffers, field->sum.example.object));
+			json_object_set_new(row, "buffers", sw_json_count(field->sum.arrays));
+			json_object_set_new(row, "size_bytes", sw_json_bytes(field->sum.size));
+			json_object_set_new(row, "address",
+					    sw_json_address_or_null(field->sum.example.at));
+			json_object_set_new(row, "array_address",
+					    sw_json_address_or_null(address_of(
+						    buffers, field->sum.example.object)));
 			sw_report_row(buffers->report, "idle", row);
 		}
-	add_omitted(buffers, "idle", rows);
+	sw_report_omitted(buffers->report, "idle", rows, buffers->limit);
 }
 
 char *sw_buffers_quote(const struct sw_buffers *buffers, const struct sw_duplicate_text *text)
@@ -154,14 +141,14 @@ static void add_texts(const struct sw_buffers *buffers)
 		json_t *row = json_object();
 		char *quoted = sw_buffers_quote(buffers, text);
 		json_object_set_new(row, "text", quoted ? sw_json_string(quoted) : NULL);
-		add_count(row, "places", text->places);
-		add_bytes(row, "length_bytes", text->len);
-		add_bytes(row, "wasted_bytes", text->wasted);
-		add_address(row, "address", text->addr);
+		json_object_set_new(row, "places", sw_json_count(text->places));
+		json_object_set_new(row, "length_bytes", sw_json_bytes(text->len));
+		json_object_set_new(row, "wasted_bytes", sw_json_bytes(text->wasted));
+		json_object_set_new(row, "address", sw_json_address_or_null(text->addr));
 		sw_report_row(buffers->report, "duplicates", row);
 		free(quoted);
 	}
-	add_omitted(buffers, "duplicates", found->texts);
+	sw_report_omitted(buffers->report, "duplicates", found->texts, buffers->limit);
 }
 
 static void add_duplicate_fields(const struct sw_buffers *buffers)
@@ -172,12 +159,14 @@ static void add_duplicate_fields(const struct sw_buffers *buffers)
 	for (size_t i = 0; i < rows->count && i < buffers->limit; i++) {
 		const struct sw_field_sum *sum = &rows->items[i].sum;
 		json_t *row = row_of(&rows->items[i]);
-		add_count(row, "strings", sum->arrays);
-		add_bytes(row, "wasted_bytes", sum->wasted);
-		add_address(row, "address", address_of(buffers, sum->example.object));
+		json_object_set_new(row, "strings", sw_json_count(sum->arrays));
+		json_object_set_new(row, "wasted_bytes", sw_json_bytes(sum->wasted));
+		json_object_set_new(
+			row, "address",
+			sw_json_address_or_null(address_of(buffers, sum->example.object)));
 		sw_report_row(buffers->report, "duplicate_fields", row);
 	}
-	add_omitted(buffers, "duplicate_fields", rows->count);
+	sw_report_omitted(buffers->report, "duplicate_fields", rows->count, buffers->limit);
 }
 
 void sw_buffers_tables(struct sw_buffers *buffers)

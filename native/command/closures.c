@@ -14,7 +14,6 @@ enum {
 #define MIN_SHARE 0.1
 
 struct closures_report {
-	struct sw_naming naming;
 	struct sw_live live;
 	struct sw_closures closures;
 	const struct sw_arguments *arguments;
@@ -24,7 +23,7 @@ struct closures_report {
 
 static double share(const struct closures_report *all, uint64_t bytes)
 {
-	uint64_t live = all->naming.heap->object_bytes;
+	uint64_t live = all->live.heap->object_bytes;
 	return live ? (double)bytes / (double)live : 0;
 }
 
@@ -44,8 +43,8 @@ static void add_summary(struct closures_report *all)
 		{"retained_objects", closures->retained.objects},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		sw_report_summary(all->report, rows[i].name,
-				  json_integer((json_int_t)rows[i].value));
+		sw_report_count(all->report, rows[i].name, rows[i].value);
+	sw_report_listing(all->report, "summary", ""); /* the sentences tell */
 }
 
 static void add_sentences(struct closures_report *all)
@@ -59,7 +58,7 @@ static void add_sentences(struct closures_report *all)
 	}
 	const struct sw_closure_site *top = &closures->sites.items[0];
 	sw_closure_place(top, place, sizeof(place));
-	sw_closure_keeps(&all->naming, top, keeps, sizeof(keeps));
+	sw_closure_keeps(&all->live, top, keeps, sizeof(keeps));
 	sw_report_sentence(all->report, "%s closure%s of %s (%s) %s.",
 			   sw_text_count(top->count, count), top->count == 1 ? "" : "s",
 			   top->function, place, keeps);
@@ -91,12 +90,12 @@ static void add_finding(struct closures_report *all, const struct sw_closure_sit
 	json_t *evidence = json_object();
 
 	sw_closure_place(site, place, sizeof(place));
-	sw_closure_keeps(&all->naming, site, keeps, sizeof(keeps));
+	sw_closure_keeps(&all->live, site, keeps, sizeof(keeps));
 	snprintf(message, sizeof(message), "%s closure%s of %s (%s) %s%s",
 		 sw_text_count(site->count, count), site->count == 1 ? "" : "s", site->function,
 		 place, keeps, what);
 	snprintf(next, sizeof(next), "who-holds 0x%" PRIx64,
-		 sw_heap_address(all->naming.heap, site->largest));
+		 sw_heap_address(all->live.heap, site->largest));
 	json_object_set_new(evidence, "closures", json_integer((json_int_t)site->count));
 	json_object_set_new(evidence, "retained_bytes", sw_json_bytes(site->retained.bytes));
 	json_object_set_new(evidence, "share_fraction",
@@ -215,14 +214,13 @@ static struct sw_error *add_table(struct closures_report *all, size_t shown)
 	sw_report_table(all->report, "sites", NULL);
 	fputs("sites:\n", lines);
 	for (size_t i = 0; i < shown && !error; i++) {
-		sw_report_row(all->report, "sites", sw_closure_row(&all->naming, &sites->items[i]));
-		error = sw_closure_lines(&all->naming, &sites->items[i], lines);
+		sw_report_row(all->report, "sites", sw_closure_row(&all->live, &sites->items[i]));
+		error = sw_closure_lines(&all->live, &sites->items[i], lines);
 	}
 	fclose(lines);
 	if (shown && !error)
 		sw_report_listing(all->report, "sites", text);
-	if (sites->count > shown)
-		sw_report_omitted(all->report, "sites", sites->count - shown);
+	sw_report_omitted(all->report, "sites", sites->count, shown);
 	free(text);
 	return error;
 }
@@ -246,7 +244,7 @@ static struct sw_error *find(struct closures_report *all)
 	if (all->closures.count)
 		sw_report_next(
 			all->report, "who-holds 0x%" PRIx64,
-			sw_heap_address(all->naming.heap, all->closures.sites.items[0].largest));
+			sw_heap_address(all->live.heap, all->closures.sites.items[0].largest));
 	sw_report_warnings(all->report, &all->warnings);
 	return error;
 }
@@ -256,8 +254,6 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 {
 	struct closures_report all = {.arguments = arguments, .report = report};
 	struct sw_error *error = sw_session_live(session, &all.live);
-	if (!error)
-		error = sw_naming_init(&all.naming, session);
 	if (!error)
 		error = find(&all);
 	sw_closures_deinit(&all.closures);

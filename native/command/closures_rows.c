@@ -37,7 +37,7 @@ static bool is_method_value(const struct sw_closure_site *site)
 }
 
 /* "the captured r", "a captured *http.Request": how it is told of. */
-static void put_name(const struct sw_naming *naming, const struct sw_closure_site *site,
+static void put_name(const struct sw_live *live, const struct sw_closure_site *site,
 		     const struct sw_capture *capture, char *out, size_t size)
 {
 	if (is_method_value(site))
@@ -45,16 +45,16 @@ static void put_name(const struct sw_naming *naming, const struct sw_closure_sit
 	else if (!sw_capture_is_nameless(capture))
 		snprintf(out, size, "the captured %s", capture->name);
 	else if (capture->type)
-		snprintf(out, size, "a captured %s", sw_naming_type_name(naming, capture->type));
+		snprintf(out, size, "a captured %s", sw_naming_type_name(live, capture->type));
 	else
 		snprintf(out, size, "what was captured at +%" PRIu64, capture->offset);
 }
 
 /* "*http.Request", "[]uint8": what its targets are called where they are pointed to. */
-static void put_target(const struct sw_naming *naming, const struct sw_capture *capture, char *out,
+static void put_target(const struct sw_live *live, const struct sw_capture *capture, char *out,
 		       size_t size)
 {
-	const struct sw_type_info *info = sw_type_info(naming->types, capture->target);
+	const struct sw_type_info *info = sw_type_info(live->types, capture->target);
 	if (capture->target)
 		snprintf(out, size, "%s%s", info->role == SW_TYPE_PLAIN ? "*" : "", info->name);
 	else
@@ -73,7 +73,7 @@ static const struct sw_capture *main_capture(const struct sw_closure_site *site)
 		       : NULL;
 }
 
-void sw_closure_keeps(const struct sw_naming *naming, const struct sw_closure_site *site, char *out,
+void sw_closure_keeps(const struct sw_live *live, const struct sw_closure_site *site, char *out,
 		      size_t size)
 {
 	const struct sw_capture *capture = main_capture(site);
@@ -85,8 +85,8 @@ void sw_closure_keeps(const struct sw_naming *naming, const struct sw_closure_si
 			 sw_text_bytes(site->retained.bytes, bytes));
 		return;
 	}
-	put_target(naming, capture, target, sizeof(target));
-	put_name(naming, site, capture, name, sizeof(name));
+	put_target(live, capture, target, sizeof(target));
+	put_name(live, site, capture, name, sizeof(name));
 	snprintf(out, size, "keep%s %s %s (%s) through %s", ending,
 		 sw_text_count(capture->kept, count), target,
 		 sw_text_bytes(capture->retained.bytes, bytes), name);
@@ -97,30 +97,24 @@ void sw_closure_keeps(const struct sw_naming *naming, const struct sw_closure_si
 static const char *const holder_kinds[] = {"field",    "timer",	    "closure",
 					   "variable", "goroutine", "runtime"};
 
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *capture_json(const struct sw_naming *naming, const struct sw_capture *capture)
+static json_t *capture_json(const struct sw_live *live, const struct sw_capture *capture)
 {
 	json_t *row = json_object();
 	json_object_set_new(row, "name",
 			    sw_capture_is_nameless(capture) ? json_null()
 							    : sw_json_string(capture->name));
-	json_object_set_new(row, "type",
-			    sw_json_string(sw_naming_type_name(naming, capture->type)));
+	json_object_set_new(row, "type", sw_json_string(sw_naming_type_name(live, capture->type)));
 	json_object_set_new(row, "is_by_reference", json_boolean(capture->is_by_reference));
 	json_object_set_new(row, "offset_bytes", sw_json_bytes(capture->offset));
-	json_object_set_new(row, "values", number(capture->values));
-	json_object_set_new(row, "pointers", number(capture->pointers));
-	json_object_set_new(row, "typed_pointers", number(capture->typed));
-	json_object_set_new(row, "objects", number(capture->targets));
-	json_object_set_new(row, "kept_objects", number(capture->kept));
+	json_object_set_new(row, "values", sw_json_count(capture->values));
+	json_object_set_new(row, "pointers", sw_json_count(capture->pointers));
+	json_object_set_new(row, "typed_pointers", sw_json_count(capture->typed));
+	json_object_set_new(row, "objects", sw_json_count(capture->targets));
+	json_object_set_new(row, "kept_objects", sw_json_count(capture->kept));
 	json_object_set_new(row, "object_type",
-			    sw_json_string(sw_naming_type_name(naming, capture->target)));
+			    sw_json_string(sw_naming_type_name(live, capture->target)));
 	json_object_set_new(row, "retained_bytes", sw_json_bytes(capture->retained.bytes));
-	json_object_set_new(row, "retained_objects", number(capture->retained.objects));
+	json_object_set_new(row, "retained_objects", sw_json_count(capture->retained.objects));
 	if (capture->kind)
 		json_object_set_new(row, "request_part",
 				    json_string(sw_request_word(capture->kind)));
@@ -132,7 +126,7 @@ static json_t *holder_json(const struct sw_closure_holder *holder)
 	json_t *row = json_object();
 	json_object_set_new(row, "holder", sw_json_string(holder->name));
 	json_object_set_new(row, "kind", json_string(holder_kinds[holder->kind]));
-	json_object_set_new(row, "references", number(holder->references));
+	json_object_set_new(row, "references", sw_json_count(holder->references));
 	return row;
 }
 
@@ -141,57 +135,59 @@ static json_t *requests_json(const struct sw_closure_site *site)
 	json_t *row = json_object();
 	for (unsigned i = 1; i < SW_REQUEST_KINDS; i++)
 		if (site->requests[i])
-			json_object_set_new(row, sw_request_word(i), number(site->requests[i]));
+			json_object_set_new(row, sw_request_word(i),
+					    sw_json_count(site->requests[i]));
 	return row;
 }
 
 /* The closure that retains most, and the way to it. */
-static json_t *largest_json(const struct sw_naming *naming, const struct sw_closure_site *site)
+static json_t *largest_json(const struct sw_live *live, const struct sw_closure_site *site)
 {
-	json_t *row = sw_naming_object(naming, site->largest);
+	json_t *row = sw_naming_object(live, site->largest);
 	struct sw_path path;
-	struct sw_error *error = sw_path_shortest(naming->graph, site->largest, &path);
+	struct sw_error *error = sw_path_shortest(live->graph, site->largest, &path);
 	if (error) {
 		sw_error_free(error);
 		return row;
 	}
-	char *expression = sw_naming_expression(naming, &path);
+	char *expression = sw_naming_expression(live, &path);
 	json_object_set_new(row, "expression", sw_json_string(expression));
-	json_object_set_new(row, "path", sw_naming_steps(naming, &path));
+	json_object_set_new(row, "path", sw_naming_steps(live, &path));
 	free(expression);
 	sw_path_free(&path);
 	return row;
 }
 
-json_t *sw_closure_row(const struct sw_naming *naming, const struct sw_closure_site *site)
+json_t *sw_closure_row(const struct sw_live *live, const struct sw_closure_site *site)
 {
-	uint64_t live = naming->heap->object_bytes;
+	uint64_t live_bytes = live->heap->object_bytes;
 	json_t *row = json_object(), *captures = json_array(), *holders = json_array();
 
 	json_object_set_new(row, "function", sw_json_string(site->function));
 	json_object_set_new(row, "file", sw_json_string(site->file));
 	json_object_set_new(row, "line", json_integer(site->line));
-	json_object_set_new(row, "functions", number(site->functions));
-	json_object_set_new(row, "closures", number(site->count));
+	json_object_set_new(row, "functions", sw_json_count(site->functions));
+	json_object_set_new(row, "closures", sw_json_count(site->count));
 	json_object_set_new(row, "closure_bytes", sw_json_bytes(site->bytes));
 	json_object_set_new(row, "retained_bytes", sw_json_bytes(site->retained.bytes));
-	json_object_set_new(row, "retained_objects", number(site->retained.objects));
-	json_object_set_new(row, "share_fraction",
-			    json_real(live ? (double)site->retained.bytes / (double)live : 0));
+	json_object_set_new(row, "retained_objects", sw_json_count(site->retained.objects));
+	json_object_set_new(
+		row, "share_fraction",
+		json_real(live_bytes ? (double)site->retained.bytes / (double)live_bytes : 0));
 	for (size_t i = 0; i < site->captures.count; i++)
-		json_array_append_new(captures, capture_json(naming, &site->captures.items[i]));
+		json_array_append_new(captures, capture_json(live, &site->captures.items[i]));
 	json_object_set_new(row, "captures", captures);
 	for (size_t i = 0; i < site->holders.count; i++)
 		json_array_append_new(holders, holder_json(&site->holders.items[i]));
 	json_object_set_new(row, "holders", holders);
 	json_object_set_new(row, "kept_requests", requests_json(site));
-	json_object_set_new(row, "largest", largest_json(naming, site));
+	json_object_set_new(row, "largest", largest_json(live, site));
 	return row;
 }
 
 /* ---- lines ---- */
 
-static void put_capture(const struct sw_naming *naming, const struct sw_closure_site *site,
+static void put_capture(const struct sw_live *live, const struct sw_closure_site *site,
 			const struct sw_capture *capture, FILE *out)
 {
 	char count[32], bytes[16], target[512];
@@ -202,13 +198,13 @@ static void put_capture(const struct sw_naming *naming, const struct sw_closure_
 		fprintf(out, "      %s ", capture->name);
 	else
 		fprintf(out, "      +%" PRIu64 " ", capture->offset);
-	fprintf(out, "%s%s", sw_naming_type_name(naming, capture->type),
+	fprintf(out, "%s%s", sw_naming_type_name(live, capture->type),
 		capture->is_by_reference ? ", by reference" : "");
 	if (site->count > 1)
 		fprintf(out, ", %s value%s", sw_text_count(capture->values, count),
 			capture->values == 1 ? "" : "s");
 	if (capture->kept) {
-		put_target(naming, capture, target, sizeof(target));
+		put_target(live, capture, target, sizeof(target));
 		fprintf(out, ": keep%s %s %s, %s", site->count == 1 ? "s" : "",
 			sw_text_count(capture->kept, count), target,
 			sw_text_bytes(capture->retained.bytes, bytes));
@@ -248,40 +244,40 @@ static void put_holders(const struct sw_closure_site *site, FILE *out)
 		fputc('\n', out);
 }
 
-static struct sw_error *put_largest(const struct sw_naming *naming,
-				    const struct sw_closure_site *site, FILE *out)
+static struct sw_error *put_largest(const struct sw_live *live, const struct sw_closure_site *site,
+				    FILE *out)
 {
 	struct sw_path path;
-	struct sw_error *error = sw_path_shortest(naming->graph, site->largest, &path);
+	struct sw_error *error = sw_path_shortest(live->graph, site->largest, &path);
 	if (error)
 		return error;
-	char *expression = sw_naming_expression(naming, &path);
+	char *expression = sw_naming_expression(live, &path);
 	fprintf(out, "      %s0x%" PRIx64 " = %s\n", site->count == 1 ? "" : "the largest ",
-		sw_heap_address(naming->heap, site->largest), expression ? expression : "?");
+		sw_heap_address(live->heap, site->largest), expression ? expression : "?");
 	free(expression);
 	sw_path_free(&path);
 	return NULL;
 }
 
-struct sw_error *sw_closure_lines(const struct sw_naming *naming,
-				  const struct sw_closure_site *site, FILE *out)
+struct sw_error *sw_closure_lines(const struct sw_live *live, const struct sw_closure_site *site,
+				  FILE *out)
 {
 	char count[32], bytes[16], place[256];
-	double live = (double)naming->heap->object_bytes;
+	double live_bytes = (double)live->heap->object_bytes;
 
 	sw_closure_place(site, place, sizeof(place));
 	fprintf(out, "  %s closure%s of %s at %s retain%s %s (%.1f %%)",
 		sw_text_count(site->count, count), site->count == 1 ? "" : "s", site->function,
 		place, site->count == 1 ? "s" : "", sw_text_bytes(site->retained.bytes, bytes),
-		live > 0 ? 100 * (double)site->retained.bytes / live : 0);
+		live_bytes > 0 ? 100 * (double)site->retained.bytes / live_bytes : 0);
 	if (site->functions > 1)
 		fprintf(out, ", %" PRIu32 " copies of it", site->functions);
 	fputc('\n', out);
 	for (size_t i = 0; i < site->captures.count && i < CAPTURES_TOLD; i++)
-		put_capture(naming, site, &site->captures.items[i], out);
+		put_capture(live, site, &site->captures.items[i], out);
 	if (site->captures.count > CAPTURES_TOLD)
 		fprintf(out, "      … %zu more\n", site->captures.count - CAPTURES_TOLD);
 	put_requests(site, out);
 	put_holders(site, out);
-	return put_largest(naming, site, out);
+	return put_largest(live, site, out);
 }

@@ -95,6 +95,10 @@ uint64_t sw_arguments_size(const struct sw_arguments *arguments, const char *opt
 uint64_t sw_arguments_duration(const struct sw_arguments *arguments, const char *option); /* ns */
 /* Rows to show: --limit, with 0 as UINT64_MAX. */
 uint64_t sw_arguments_limit(const struct sw_arguments *arguments);
+/* How many of a table's rows that shows. */
+size_t sw_arguments_shown(const struct sw_arguments *arguments, size_t rows);
+/* Counts one more row of a table: is it to be shown? */
+bool sw_arguments_takes(const struct sw_arguments *arguments, uint64_t *rows);
 /* An address (0x… or decimal) as positional `index`. */
 struct sw_error *sw_arguments_address(const struct sw_arguments *arguments, unsigned index,
 				      sw_addr *out);

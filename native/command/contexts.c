@@ -7,6 +7,8 @@
 enum {
 	FINDINGS = 5, /* of a kind */
 	MANY_CHILDREN = 1000,
+	MANY = 100,	  /* that were lost in one place */
+	MUCH = 1 << 20,	  /* bytes that they hold */
 	LONG_CHAIN = 100, /* values that follow each other */
 	KEY_TEXT = 160,
 };
@@ -18,11 +20,11 @@ struct totals {
 	uint64_t waiters, children, orphans, broken;
 	uint64_t goroutines[SW_CONTEXT_GOROUTINE_KINDS];
 	uint32_t value_depth;
+	uint64_t functions; /* abandoned ones of AfterFunc, which may be meant to stay */
 };
 
 struct contexts_report {
 	struct sw_live live;
-	struct sw_naming naming;
 	struct sw_contexts contexts;
 	struct sw_context_tree tree;
 	struct sw_contexts_view view;
@@ -30,11 +32,6 @@ struct contexts_report {
 	struct totals totals;
 	struct sw_warnings warnings;
 };
-
-static const char *plural(uint64_t count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
 
 /* ---- counting ---- */
 
@@ -49,6 +46,8 @@ static void count_context(struct contexts_report *all, uint32_t number)
 		return;
 	totals->seen++;
 	totals->states[state]++;
+	totals->functions +=
+		state == SW_CONTEXT_ABANDONED && context->kind == SW_CONTEXT_AFTER_FUNC;
 	totals->overdue += context->deadline && state < SW_CONTEXT_CANCELLED &&
 			   context->deadline <= all->view.now;
 	totals->waiters += context->waiters;
@@ -93,34 +92,34 @@ static struct sw_error *retained_of(struct contexts_report *all, enum sw_context
 	return error;
 }
 
-static void add_number(struct contexts_report *all, const char *key, uint64_t value)
-{
-	sw_report_summary(all->report, key, json_integer((json_int_t)value));
-}
-
 static void add_summary(struct contexts_report *all, uint64_t retained, uint64_t abandoned)
 {
 	const struct totals *totals = &all->totals;
 
-	add_number(all, "contexts", totals->seen);
-	add_number(all, "open_contexts", totals->states[SW_CONTEXT_OPEN]);
-	add_number(all, "lost_contexts", totals->states[SW_CONTEXT_LOST]);
-	add_number(all, "abandoned_contexts", totals->states[SW_CONTEXT_ABANDONED]);
-	add_number(all, "cancelled_contexts", totals->states[SW_CONTEXT_CANCELLED]);
-	add_number(all, "expired_contexts", totals->states[SW_CONTEXT_EXPIRED]);
-	add_number(all, "overdue_contexts", totals->overdue);
-	add_number(all, "orphan_contexts", totals->orphans);
-	add_number(all, "unreached_contexts", totals->broken);
-	add_number(all, "value_contexts", totals->kinds[SW_CONTEXT_VALUE]);
-	add_number(all, "custom_contexts", totals->kinds[SW_CONTEXT_CUSTOM]);
-	add_number(all, "after_funcs", totals->kinds[SW_CONTEXT_AFTER_FUNC]);
-	add_number(all, "children", totals->children);
-	add_number(all, "waiting_goroutines", totals->waiters);
-	add_number(all, "propagating_goroutines", totals->goroutines[SW_CONTEXT_PROPAGATES]);
-	add_number(all, "after_func_goroutines", totals->goroutines[SW_CONTEXT_RUNS_AFTER]);
-	add_number(all, "longest_value_chain", totals->value_depth);
+	sw_report_count(all->report, "contexts", totals->seen);
+	sw_report_count(all->report, "open_contexts", totals->states[SW_CONTEXT_OPEN]);
+	sw_report_count(all->report, "lost_contexts", totals->states[SW_CONTEXT_LOST]);
+	sw_report_count(all->report, "abandoned_contexts", totals->states[SW_CONTEXT_ABANDONED]);
+	sw_report_count(all->report, "cancelled_contexts", totals->states[SW_CONTEXT_CANCELLED]);
+	sw_report_count(all->report, "expired_contexts", totals->states[SW_CONTEXT_EXPIRED]);
+	sw_report_count(all->report, "overdue_contexts", totals->overdue);
+	sw_report_count(all->report, "orphan_contexts", totals->orphans);
+	sw_report_count(all->report, "unreached_contexts", totals->broken);
+	sw_report_count(all->report, "value_contexts", totals->kinds[SW_CONTEXT_VALUE]);
+	sw_report_count(all->report, "custom_contexts", totals->kinds[SW_CONTEXT_CUSTOM]);
+	sw_report_count(all->report, "after_funcs", totals->kinds[SW_CONTEXT_AFTER_FUNC]);
+	sw_report_count(all->report, "children", totals->children);
+	sw_report_count(all->report, "waiting_goroutines", totals->waiters);
+	sw_report_count(all->report, "propagating_goroutines",
+			totals->goroutines[SW_CONTEXT_PROPAGATES]);
+	sw_report_count(all->report, "after_func_goroutines",
+			totals->goroutines[SW_CONTEXT_RUNS_AFTER]);
+	sw_report_count(all->report, "longest_value_chain", totals->value_depth);
 	sw_report_summary(all->report, "retained_bytes", sw_json_bytes(retained));
 	sw_report_summary(all->report, "abandoned_bytes", sw_json_bytes(abandoned));
+	sw_report_summary_keys(all->report, "cancelled_contexts expired_contexts overdue_contexts "
+					    "value_contexts custom_contexts children "
+					    "waiting_goroutines longest_value_chain");
 }
 
 /* ---- sentences ---- */
@@ -132,41 +131,43 @@ static void add_sentences(struct contexts_report *all, uint64_t retained, uint64
 	uint64_t forgotten = totals->states[SW_CONTEXT_ABANDONED];
 	char number[32], bytes[16];
 
-	if (forgotten)
+	if (forgotten > totals->functions || totals->functions >= MANY)
 		sw_report_sentence(
 			all->report,
 			"%s %s never cancelled, and nothing but what ends %s refers to %s any "
 			"more; %s %s.",
 			sw_text_count(forgotten, number),
-			plural(forgotten, "context was", "contexts were"),
-			plural(forgotten, "it", "them"), plural(forgotten, "it", "them"),
-			plural(forgotten, "it retains", "they retain"),
+			sw_text_plural(forgotten, "context was", "contexts were"),
+			sw_text_plural(forgotten, "it", "them"),
+			sw_text_plural(forgotten, "it", "them"),
+			sw_text_plural(forgotten, "it retains", "they retain"),
 			sw_text_bytes(abandoned, bytes));
 	if (lost)
-		sw_report_sentence(
-			all->report, "%s %s in use whose cancel function nobody has any more.",
-			sw_text_count(lost, number), plural(lost, "context is", "contexts are"));
+		sw_report_sentence(all->report,
+				   "%s %s in use whose cancel function nobody has any more.",
+				   sw_text_count(lost, number),
+				   sw_text_plural(lost, "context is", "contexts are"));
 	if (totals->orphans)
 		sw_report_sentence(all->report,
 				   "%s %s on although one above %s is cancelled: a type in between "
 				   "does not pass that on.",
 				   sw_text_count(totals->orphans, number),
-				   plural(totals->orphans, "context goes", "contexts go"),
-				   plural(totals->orphans, "it", "them"));
+				   sw_text_plural(totals->orphans, "context goes", "contexts go"),
+				   sw_text_plural(totals->orphans, "it", "them"));
 	if (totals->broken)
 		sw_report_sentence(
 			all->report,
 			"%s %s not end with one above %s: a type in between does not pass that on.",
 			sw_text_count(totals->broken, number),
-			plural(totals->broken, "context will", "contexts will"),
-			plural(totals->broken, "it", "them"));
+			sw_text_plural(totals->broken, "context will", "contexts will"),
+			sw_text_plural(totals->broken, "it", "them"));
 	if (!totals->seen) {
 		sw_report_sentence(all->report, "There are no contexts.");
 		return;
 	}
 	sw_report_sentence(all->report, "%s %s; %s %s.", sw_text_count(totals->seen, number),
-			   plural(totals->seen, "context", "contexts"),
-			   plural(totals->seen, "it retains", "all together retain"),
+			   sw_text_plural(totals->seen, "context", "contexts"),
+			   sw_text_plural(totals->seen, "it retains", "all together retain"),
 			   sw_text_bytes(retained, bytes));
 }
 
@@ -201,8 +202,8 @@ static void add_cluster_finding(struct contexts_report *all, uint32_t index, enu
 	name_cluster(all, index, name, sizeof(name));
 	snprintf(message, sizeof(message), "%s %s (%s): %s; %s %s",
 		 sw_text_count(cluster->count, number),
-		 plural(cluster->count, "context", "contexts"), name, what,
-		 plural(cluster->count, "it retains", "they retain"),
+		 sw_text_plural(cluster->count, "context", "contexts"), name, what,
+		 sw_text_plural(cluster->count, "it retains", "they retain"),
 		 sw_text_bytes(cluster->retained.bytes, bytes));
 	snprintf(next, sizeof(next), "who-holds 0x%" PRIx64,
 		 sw_context_first(&all->tree, cluster)->value.addr);
@@ -228,8 +229,14 @@ static const char *abandoned_words(enum sw_context_kind kind)
 	}
 }
 
-/* A deadline ends what was forgotten, and a function that is to run after a context may be meant
- * to stay. */
+/* One that was made when the program started costs nothing; those that every request leaves behind
+ * are soon many. A deadline ends what was forgotten. */
+static enum sw_grade lost_grade(const struct sw_context_cluster *cluster, enum sw_grade grade)
+{
+	bool is_much = cluster->count >= MANY || cluster->retained.bytes >= MUCH;
+	return is_much ? grade : SW_GRADE_P3;
+}
+
 static void find_lost(struct contexts_report *all)
 {
 	unsigned abandoned = 0, lost = 0;
@@ -239,11 +246,17 @@ static void find_lost(struct contexts_report *all)
 		const struct sw_context_cluster *cluster = &all->tree.clusters.items[index];
 		enum sw_context_kind kind = sw_context_first(&all->tree, cluster)->kind;
 		bool is_endless = kind == SW_CONTEXT_CANCEL;
+		enum sw_grade grade = lost_grade(cluster, is_endless ? SW_GRADE_P1 : SW_GRADE_P2);
+		/* A function that is to run after a context may be meant to stay. */
+		if (kind == SW_CONTEXT_AFTER_FUNC && grade == SW_GRADE_P3)
+			continue;
 		if (cluster->state == SW_CONTEXT_ABANDONED && abandoned++ < FINDINGS)
-			add_cluster_finding(all, index, is_endless ? SW_GRADE_P1 : SW_GRADE_P2,
-					    "cancel_never_called", abandoned_words(kind));
+			add_cluster_finding(all, index, grade, "cancel_never_called",
+					    abandoned_words(kind));
 		else if (cluster->state == SW_CONTEXT_LOST && lost++ < FINDINGS)
-			add_cluster_finding(all, index, is_endless ? SW_GRADE_P2 : SW_GRADE_P3,
+			add_cluster_finding(all, index,
+					    is_endless ? lost_grade(cluster, SW_GRADE_P2)
+						       : SW_GRADE_P3,
 					    "cancel_lost",
 					    is_endless ? "in use, and the cancel function is gone: "
 							 "only one above can end it"
@@ -335,15 +348,14 @@ static void add_custom_finding(struct contexts_report *all, const struct custom 
 	if (!count)
 		return;
 	snprintf(message, sizeof(message), "%s %s below %s: %s", sw_text_count(count, number),
-		 plural(count, "context", "contexts"),
-		 sw_naming_type_name(&all->naming, custom->type), what);
+		 sw_text_plural(count, "context", "contexts"),
+		 sw_naming_type_name(&all->live, custom->type), what);
 	snprintf(next, sizeof(next), "who-holds 0x%" PRIx64,
 		 all->contexts.list.items[custom->first].value.addr);
-	sw_report_finding(
-		all->report, grade, code, message,
-		json_pack("{s:I, s:o}", "contexts", (json_int_t)count, "type",
-			  sw_json_string(sw_naming_type_name(&all->naming, custom->type))),
-		next);
+	sw_report_finding(all->report, grade, code, message,
+			  json_pack("{s:I, s:o}", "contexts", (json_int_t)count, "type",
+				    sw_json_string(sw_naming_type_name(&all->live, custom->type))),
+			  next);
 }
 
 /* Those of one grade. */
@@ -443,13 +455,17 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct sw_error *error = sw_session_live(session, &all.live);
 
 	if (!error)
-		error = sw_naming_init(&all.naming, session);
-	if (!error)
 		error = sw_contexts_find(&all.live, &all.warnings, &all.contexts);
 	if (!error)
 		error = sw_context_tree_build(&all.live, &all.contexts, &all.tree);
-	all.view = (struct sw_contexts_view){&all.live,	    &all.naming, arguments, report,
-					     &all.contexts, &all.tree,	 0};
+	all.view = (struct sw_contexts_view){
+		.live = &all.live,
+		.arguments = arguments,
+		.report = report,
+		.contexts = &all.contexts,
+		.tree = &all.tree,
+		.warnings = &all.warnings,
+	};
 	if (!error) {
 		all.view.now = sw_go_now(all.live.go);
 		error = fill(&all);

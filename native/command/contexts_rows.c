@@ -5,37 +5,15 @@
 #include <inttypes.h>
 
 enum {
-	MAX_IDS = 32,	 /* addresses, goids in a row */
-	MAX_INDENT = 24, /* levels of the tree that are indented */
+	MAX_STEPS = 1 << 20, /* of all paths that are told */
+	MAX_IDS = 32,	     /* addresses, goids in a row */
+	MAX_INDENT = 24,     /* levels of the tree that are indented */
 	MAX_KEY_TEXT = 160,
 };
 
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
-}
-
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static size_t shown_of(const struct sw_contexts_view *view, size_t count)
-{
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	return count > limit ? (size_t)limit : count;
-}
-
-static void end_table(const struct sw_contexts_view *view, const char *table, size_t count)
-{
-	size_t shown = shown_of(view, count);
-	if (count > shown)
-		sw_report_omitted(view->report, table, count - shown);
-}
-
 static const char *type_name(const struct sw_contexts_view *view, sw_type type)
 {
-	return sw_naming_type_name(view->naming, type);
+	return sw_naming_type_name(view->live, type);
 }
 
 static json_t *seconds_to(const struct sw_contexts_view *view, int64_t deadline)
@@ -63,8 +41,9 @@ const char *sw_contexts_key_text(const struct sw_contexts_view *view, uint32_t n
 static void set_key(const struct sw_contexts_view *view, json_t *row, uint32_t number)
 {
 	const struct sw_context_key *key = key_at(view, number);
-	set(row, "key_type", key ? sw_json_string(type_name(view, key->type)) : json_null());
-	set(row, "key", key ? sw_json_string(key->text) : json_null());
+	json_object_set_new(row, "key_type",
+			    key ? sw_json_string(type_name(view, key->type)) : json_null());
+	json_object_set_new(row, "key", key ? sw_json_string(key->text) : json_null());
 }
 
 /* ---- the tree ---- */
@@ -87,23 +66,25 @@ static json_t *cluster_row(const struct sw_contexts_view *view, uint32_t index)
 	const struct sw_context *first = sw_context_first(view->tree, cluster);
 	json_t *row = json_object();
 
-	set(row, "id", number(index));
-	set(row, "parent_id",
-	    cluster->parent == SW_NO_CONTEXT ? json_null() : number(cluster->parent));
-	set(row, "depth", number(cluster->depth));
-	set(row, "contexts", number(cluster->count));
-	set(row, "kind", json_string(sw_context_kind_word(first->kind)));
-	set(row, "type", sw_json_string(sw_context_type(view->live, first)));
+	json_object_set_new(row, "id", sw_json_count(index));
+	json_object_set_new(row, "parent_id",
+			    cluster->parent == SW_NO_CONTEXT ? json_null()
+							     : sw_json_count(cluster->parent));
+	json_object_set_new(row, "depth", sw_json_count(cluster->depth));
+	json_object_set_new(row, "contexts", sw_json_count(cluster->count));
+	json_object_set_new(row, "kind", json_string(sw_context_kind_word(first->kind)));
+	json_object_set_new(row, "type", sw_json_string(sw_context_type(view->live, first)));
 	set_key(view, row, first->key);
-	set(row, "state", json_string(sw_context_state_word(cluster->state)));
-	set(row, "children", number(cluster->children));
-	set(row, "waiters", number(cluster->waiters));
-	set(row, "first_deadline_seconds", seconds_to(view, cluster->first_deadline));
-	set(row, "last_deadline_seconds", seconds_to(view, cluster->last_deadline));
-	set(row, "value_depth", number(cluster->value_depth));
-	set(row, "retained_bytes", sw_json_bytes(cluster->retained.bytes));
-	set(row, "retained_objects", number(cluster->retained.objects));
-	set(row, "addresses", addresses_of(view, cluster));
+	json_object_set_new(row, "state", json_string(sw_context_state_word(cluster->state)));
+	json_object_set_new(row, "children", sw_json_count(cluster->children));
+	json_object_set_new(row, "waiters", sw_json_count(cluster->waiters));
+	json_object_set_new(row, "first_deadline_seconds",
+			    seconds_to(view, cluster->first_deadline));
+	json_object_set_new(row, "last_deadline_seconds", seconds_to(view, cluster->last_deadline));
+	json_object_set_new(row, "value_depth", sw_json_count(cluster->value_depth));
+	json_object_set_new(row, "retained_bytes", sw_json_bytes(cluster->retained.bytes));
+	json_object_set_new(row, "retained_objects", sw_json_count(cluster->retained.objects));
+	json_object_set_new(row, "addresses", addresses_of(view, cluster));
 	return row;
 }
 
@@ -154,7 +135,8 @@ static void put_cluster(const struct sw_contexts_view *view, uint32_t index, FIL
 
 static struct sw_error *add_tree(const struct sw_contexts_view *view)
 {
-	size_t count = view->tree->clusters.count, shown = shown_of(view, count), size;
+	size_t count = view->tree->clusters.count,
+	       shown = sw_arguments_shown(view->arguments, count), size;
 	char *text = NULL;
 	FILE *lines = open_memstream(&text, &size);
 
@@ -170,7 +152,7 @@ static struct sw_error *add_tree(const struct sw_contexts_view *view)
 	if (shown)
 		sw_report_listing(view->report, "tree", text);
 	free(text);
-	end_table(view, "tree", count);
+	sw_report_omitted(view->report, "tree", count, sw_arguments_limit(view->arguments));
 	return NULL;
 }
 
@@ -216,49 +198,56 @@ static struct sw_error *list_parents(const struct sw_contexts *contexts, struct 
 	return error;
 }
 
-/* Who holds it, as an expression. */
-static json_t *holder_of(const struct sw_contexts_view *view, const struct sw_context *context)
+/* Who holds it, as an expression; null when the way there is longer than *steps, from which it is
+ * taken: contexts in contexts may be as many as there are rows. */
+static json_t *holder_of(const struct sw_contexts_view *view, const struct sw_context *context,
+			 uint64_t *steps)
 {
-	struct sw_path path;
-	if (context->object == SW_NO_OBJECT)
+	struct sw_path path = {0};
+	char *text = NULL;
+
+	if (context->object == SW_NO_OBJECT || !*steps)
 		return json_null();
-	struct sw_error *error = sw_path_shortest(view->naming->graph, context->object, &path);
-	if (error) {
-		sw_error_free(error);
-		return json_null();
-	}
-	char *text = sw_naming_expression(view->naming, &path);
-	json_t *holder = text ? sw_json_string(text) : json_null();
-	free(text);
+	struct sw_error *error = sw_path_shortest(view->live->graph, context->object, &path);
+	*steps = path.count < *steps ? *steps - path.count : 0;
+	if (!error && *steps)
+		text = sw_naming_expression(view->live, &path);
+	sw_error_free(error);
 	sw_path_free(&path);
-	return holder;
+	return text ? sw_json_take_string(text) : json_null();
 }
 
-static json_t *parent_row(const struct sw_contexts_view *view, const struct parent *parent)
+static json_t *parent_row(const struct sw_contexts_view *view, const struct parent *parent,
+			  uint64_t *steps)
 {
 	const struct sw_context *context = &view->contexts->list.items[parent->context];
 	json_t *row = json_object();
 
-	set(row, "children", number(parent->children));
-	set(row, "lost_children", number(parent->lost));
-	set(row, "abandoned_children", number(parent->abandoned));
-	set(row, "map_bytes", sw_json_bytes(context->children.bytes));
-	set(row, "type", sw_json_string(sw_context_type(view->live, context)));
-	set(row, "address", sw_json_address(context->value.addr));
-	set(row, "path", holder_of(view, context));
+	json_object_set_new(row, "children", sw_json_count(parent->children));
+	json_object_set_new(row, "lost_children", sw_json_count(parent->lost));
+	json_object_set_new(row, "abandoned_children", sw_json_count(parent->abandoned));
+	json_object_set_new(row, "map_bytes", sw_json_bytes(context->children.bytes));
+	json_object_set_new(row, "type", sw_json_string(sw_context_type(view->live, context)));
+	json_object_set_new(row, "address", sw_json_address(context->value.addr));
+	json_object_set_new(row, "path", holder_of(view, context, steps));
 	return row;
 }
 
 static struct sw_error *add_parents(const struct sw_contexts_view *view)
 {
 	struct parents parents = {0};
+	uint64_t steps = MAX_STEPS;
 	struct sw_error *error = list_parents(view->contexts, &parents);
 
 	sw_report_table(view->report, "parents",
 			"children lost_children abandoned_children map_bytes type address path");
-	for (size_t i = 0; !error && i < shown_of(view, parents.count); i++)
-		sw_report_row(view->report, "parents", parent_row(view, &parents.items[i]));
-	end_table(view, "parents", parents.count);
+	for (size_t i = 0; !error && i < sw_arguments_shown(view->arguments, parents.count); i++)
+		sw_report_row(view->report, "parents", parent_row(view, &parents.items[i], &steps));
+	sw_report_omitted(view->report, "parents", parents.count,
+			  sw_arguments_limit(view->arguments));
+	if (!steps)
+		sw_warn(view->warnings, false, "long_paths", NULL,
+			"who holds some parents is not told: the paths there are too long");
 	parents_free(&parents);
 	return error;
 }
@@ -314,12 +303,13 @@ static json_t *key_row(const struct sw_contexts_view *view, const struct key_sum
 {
 	json_t *row = json_object();
 
-	set(row, "contexts", number(sum->contexts));
+	json_object_set_new(row, "contexts", sw_json_count(sum->contexts));
 	set_key(view, row, sum->key);
-	set(row, "value_type",
-	    sum->held && !sum->is_mixed ? sw_json_string(type_name(view, sum->held)) : json_null());
-	set(row, "value_bytes", sw_json_bytes(sum->retained.bytes));
-	set(row, "value_objects", number(sum->retained.objects));
+	json_object_set_new(row, "value_type",
+			    sum->held && !sum->is_mixed ? sw_json_string(type_name(view, sum->held))
+							: json_null());
+	json_object_set_new(row, "value_bytes", sw_json_bytes(sum->retained.bytes));
+	json_object_set_new(row, "value_objects", sw_json_count(sum->retained.objects));
 	return row;
 }
 
@@ -332,9 +322,9 @@ static struct sw_error *add_keys(const struct sw_contexts_view *view)
 	sw_report_table(view->report, "keys", "contexts key_type key value_type value_bytes");
 	if (!error)
 		qsort(sums, count, sizeof(*sums), by_retained);
-	for (size_t i = 0; !error && i < shown_of(view, count); i++)
+	for (size_t i = 0; !error && i < sw_arguments_shown(view->arguments, count); i++)
 		sw_report_row(view->report, "keys", key_row(view, &sums[i]));
-	end_table(view, "keys", count);
+	sw_report_omitted(view->report, "keys", count, sw_arguments_limit(view->arguments));
 	for (size_t i = 0; sums && i < count; i++)
 		sw_objects_free(&sums[i].objects);
 	free(sums);
@@ -358,14 +348,14 @@ static void add_goroutines(const struct sw_contexts_view *view)
 			if (all->items[i].kind != kind)
 				continue;
 			if (count++ < MAX_IDS)
-				json_array_append_new(goids,
-						      number(view->live->go->goroutines
+				json_array_append_new(
+					goids, sw_json_count(view->live->go->goroutines
 								     .items[all->items[i].goroutine]
 								     .goid));
 		}
-		set(row, "goroutines", number(count));
-		set(row, "what", json_string(words[kind]));
-		set(row, "goids", goids);
+		json_object_set_new(row, "goroutines", sw_json_count(count));
+		json_object_set_new(row, "what", json_string(words[kind]));
+		json_object_set_new(row, "goids", goids);
 		if (count)
 			sw_report_row(view->report, "goroutines", row);
 		else
@@ -383,21 +373,24 @@ static json_t *context_row(const struct sw_contexts_view *view, uint32_t index)
 						  : &view->contexts->list.items[context->parent];
 	json_t *row = json_object();
 
-	set(row, "address", sw_json_address(context->value.addr));
-	set(row, "kind", json_string(sw_context_kind_word(context->kind)));
-	set(row, "type", sw_json_string(sw_context_type(view->live, context)));
+	json_object_set_new(row, "address", sw_json_address(context->value.addr));
+	json_object_set_new(row, "kind", json_string(sw_context_kind_word(context->kind)));
+	json_object_set_new(row, "type", sw_json_string(sw_context_type(view->live, context)));
 	set_key(view, row, context->key);
-	set(row, "state",
-	    json_string(sw_context_state_word(sw_context_state(view->contexts, index))));
-	set(row, "children", number(context->children.count));
-	set(row, "waiters", number(context->waiters));
-	set(row, "deadline_seconds", seconds_to(view, context->deadline));
-	set(row, "holders", number(context->uses));
-	set(row, "parent_address", parent ? sw_json_address(parent->value.addr) : json_null());
-	set(row, "parent_type",
-	    parent ? sw_json_string(sw_context_type(view->live, parent)) : json_null());
-	set(row, "retained_bytes",
-	    sw_json_bytes(sw_live_retained(view->live, context->value.addr)));
+	json_object_set_new(
+		row, "state",
+		json_string(sw_context_state_word(sw_context_state(view->contexts, index))));
+	json_object_set_new(row, "children", sw_json_count(context->children.count));
+	json_object_set_new(row, "waiters", sw_json_count(context->waiters));
+	json_object_set_new(row, "deadline_seconds", seconds_to(view, context->deadline));
+	json_object_set_new(row, "holders", sw_json_count(context->uses));
+	json_object_set_new(row, "parent_address",
+			    parent ? sw_json_address(parent->value.addr) : json_null());
+	json_object_set_new(row, "parent_type",
+			    parent ? sw_json_string(sw_context_type(view->live, parent))
+				   : json_null());
+	json_object_set_new(row, "retained_bytes",
+			    sw_json_bytes(sw_live_retained(view->live, context->value.addr)));
 	return row;
 }
 
@@ -410,9 +403,9 @@ static void add_each(const struct sw_contexts_view *view)
 	sw_report_table(view->report, "contexts",
 			"address kind type key state children waiters deadline_seconds "
 			"parent_address retained_bytes");
-	for (uint32_t i = 0; i < shown_of(view, count); i++)
+	for (uint32_t i = 0; i < sw_arguments_shown(view->arguments, count); i++)
 		sw_report_row(view->report, "contexts", context_row(view, i));
-	end_table(view, "contexts", count);
+	sw_report_omitted(view->report, "contexts", count, sw_arguments_limit(view->arguments));
 }
 
 struct sw_error *sw_contexts_add_tables(const struct sw_contexts_view *view)

@@ -8,12 +8,12 @@
 
 struct sw_contexts_view {
 	const struct sw_live *live;
-	const struct sw_naming *naming;
 	const struct sw_arguments *arguments;
 	struct sw_report *report;
 	const struct sw_contexts *contexts;
 	const struct sw_context_tree *tree;
 	int64_t now; /* nanotime */
+	struct sw_warnings *warnings;
 };
 
 /* `tree`, `parents`, `keys`, `goroutines`; with --each `contexts`. */

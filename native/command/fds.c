@@ -43,8 +43,6 @@ static struct sw_error *find(struct sw_fds_view *view, struct sw_session *sessio
 	struct sw_error *error = sw_session_live(session, &view->live);
 
 	if (!error)
-		error = sw_naming_init(&view->naming, session);
-	if (!error)
 		error = sw_session_stacks(session, &stacks);
 	if (error)
 		return error;

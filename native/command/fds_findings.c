@@ -95,18 +95,18 @@ static int by_node(const void *a, const void *b)
 
 static void find_holder(struct sw_fds_view *view, sw_node holder, uint64_t count)
 {
-	const struct sw_naming *naming = &view->naming;
+	const struct sw_live *live = &view->live;
 	char message[512], text[32];
-	bool is_root = sw_graph_is_root(naming->graph, holder);
+	bool is_root = sw_graph_is_root(live->graph, holder);
 
 	if (count < view->many)
 		return;
 	snprintf(message, sizeof(message), "%s open files are held by %s",
 		 sw_text_count(count, text),
-		 is_root ? sw_naming_root(naming, holder)->name
-			 : sw_naming_type_name(naming, sw_naming_type(naming, holder)));
+		 is_root ? sw_naming_root(live, holder)->name
+			 : sw_naming_type_name(live, sw_live_type(live, holder)));
 	add_finding(view, SW_GRADE_P2, "many_open_files", message, "descriptors", count,
-		    is_root ? 0 : sw_heap_address(naming->heap, holder));
+		    is_root ? 0 : sw_heap_address(live->heap, holder));
 }
 
 static struct sw_error *find_holders(struct sw_fds_view *view)

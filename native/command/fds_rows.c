@@ -4,19 +4,9 @@
 
 /* ---- values ---- */
 
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
-}
-
-static void set_number(json_t *row, const char *key, uint64_t value)
-{
-	set(row, key, json_integer((json_int_t)value));
-}
-
 static const char *type_name(const struct sw_fds_view *view, sw_type type)
 {
-	return sw_naming_type_name(&view->naming, type);
+	return sw_naming_type_name(&view->live, type);
 }
 
 /* A path from who keeps it; null for what nothing holds, or what is in no object. */
@@ -26,12 +16,10 @@ static json_t *held_by(const struct sw_fds_view *view, sw_object object)
 	if (object == SW_NO_OBJECT)
 		return json_null();
 	struct sw_error *error = sw_keeper_path(&view->live, &view->keepers, object, &path);
-	char *text = error ? NULL : sw_naming_expression(&view->naming, &path);
-	json_t *value = text ? sw_json_string(text) : json_null();
+	char *text = error ? NULL : sw_naming_expression(&view->live, &path);
 	sw_error_free(error);
 	sw_path_free(&path);
-	free(text);
-	return value;
+	return sw_json_take_string(text);
 }
 
 static json_t *retained(const struct sw_fds_view *view, sw_object object)
@@ -44,22 +32,9 @@ static json_t *retained(const struct sw_fds_view *view, sw_object object)
 static void set_holder(const struct sw_fds_view *view, json_t *row, enum sw_keeper keeper,
 		       sw_object object)
 {
-	set(row, "kept_by", json_string(sw_keeper_name(keeper)));
-	set(row, "held_by", held_by(view, object));
-	set(row, "retained_bytes", retained(view, object));
-}
-
-/* Counts rows; true while they are to be shown. */
-static bool takes(const struct sw_fds_view *view, uint64_t *rows)
-{
-	return (*rows)++ < sw_arguments_limit(view->arguments);
-}
-
-static void end_table(const struct sw_fds_view *view, const char *name, uint64_t rows)
-{
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	if (rows > limit)
-		sw_report_omitted(view->report, name, rows - limit);
+	json_object_set_new(row, "kept_by", json_string(sw_keeper_name(keeper)));
+	json_object_set_new(row, "held_by", held_by(view, object));
+	json_object_set_new(row, "retained_bytes", retained(view, object));
 }
 
 /* ---- descriptors ---- */
@@ -111,11 +86,6 @@ static json_t *title_of(const struct sw_descriptor *descriptor)
 	return value;
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? sw_json_string(text) : json_null();
-}
-
 /* "Read", "Accept", "WaitWrite": what the goroutine called of the poll.FD; NULL: nothing. */
 static const char *call_of(const struct sw_fds_view *view, uint32_t goroutine)
 {
@@ -136,8 +106,9 @@ static json_t *waiting_of(const struct sw_fds_view *view, const struct sw_descri
 	for (unsigned i = 0; i < descriptor->waiting_count; i++) {
 		uint32_t goroutine = descriptor->waiting[i];
 		json_t *item = json_object();
-		set_number(item, "goid", view->live.go->goroutines.items[goroutine].goid);
-		set(item, "call", text_or_null(call_of(view, goroutine)));
+		json_object_set_new(item, "goid",
+				    sw_json_count(view->live.go->goroutines.items[goroutine].goid));
+		json_object_set_new(item, "call", sw_json_string_or_null(call_of(view, goroutine)));
 		json_array_append_new(list, item);
 	}
 	return list;
@@ -146,11 +117,11 @@ static json_t *waiting_of(const struct sw_fds_view *view, const struct sw_descri
 static json_t *tls_of(const struct sw_tls *tls)
 {
 	json_t *row = json_object();
-	set(row, "address", sw_json_address(tls->addr));
-	set(row, "client", json_boolean(tls->is_client));
-	set(row, "established", json_boolean(tls->is_established));
-	set(row, "close_sent", json_boolean(tls->is_close_sent));
-	set(row, "buffer_bytes", sw_json_bytes(tls->buffer_bytes));
+	json_object_set_new(row, "address", sw_json_address(tls->addr));
+	json_object_set_new(row, "client", json_boolean(tls->is_client));
+	json_object_set_new(row, "established", json_boolean(tls->is_established));
+	json_object_set_new(row, "close_sent", json_boolean(tls->is_close_sent));
+	json_object_set_new(row, "buffer_bytes", sw_json_bytes(tls->buffer_bytes));
 	return row;
 }
 
@@ -162,7 +133,7 @@ static json_t *open_in_process(const struct sw_fds_view *view,
 		return json_null();
 	file = descriptor->number < 0 ? NULL : sw_open_files_find(&view->files, descriptor->number);
 	if (file)
-		set(row, "leads_to", sw_json_string(file->to));
+		json_object_set_new(row, "leads_to", sw_json_string(file->to));
 	return json_boolean(file != NULL);
 }
 
@@ -173,26 +144,27 @@ static json_t *descriptor_row(const struct sw_fds_view *view,
 	static const char *const states[] = {"open", "closing", "closed"};
 	json_t *row = json_object();
 
-	set(row, "descriptor",
-	    descriptor->number < 0 ? json_null() : json_integer(descriptor->number));
-	set(row, "kind", json_string(kinds[descriptor->kind]));
-	set(row, "state", json_string(states[descriptor->state]));
-	set(row, "what", title_of(descriptor));
-	set(row, "type", sw_json_string(user_type(view, descriptor)));
-	set(row, "address", sw_json_address(descriptor->owner.addr));
+	json_object_set_new(row, "descriptor",
+			    descriptor->number < 0 ? json_null()
+						   : json_integer(descriptor->number));
+	json_object_set_new(row, "kind", json_string(kinds[descriptor->kind]));
+	json_object_set_new(row, "state", json_string(states[descriptor->state]));
+	json_object_set_new(row, "what", title_of(descriptor));
+	json_object_set_new(row, "type", sw_json_string(user_type(view, descriptor)));
+	json_object_set_new(row, "address", sw_json_address(descriptor->owner.addr));
 	if (descriptor->net) {
-		set(row, "net", sw_json_string(descriptor->net));
-		set(row, "local", text_or_null(descriptor->local));
-		set(row, "remote", text_or_null(descriptor->remote));
+		json_object_set_new(row, "net", sw_json_string(descriptor->net));
+		json_object_set_new(row, "local", sw_json_string_or_null(descriptor->local));
+		json_object_set_new(row, "remote", sw_json_string_or_null(descriptor->remote));
 	} else {
-		set(row, "name", text_or_null(descriptor->name));
+		json_object_set_new(row, "name", sw_json_string_or_null(descriptor->name));
 	}
 	set_holder(view, row, descriptor->keeper, descriptor->object);
-	set(row, "open_in_process", open_in_process(view, descriptor, row));
+	json_object_set_new(row, "open_in_process", open_in_process(view, descriptor, row));
 	if (descriptor->waiting_count)
-		set(row, "waiting", waiting_of(view, descriptor));
+		json_object_set_new(row, "waiting", waiting_of(view, descriptor));
 	if (descriptor->tls.addr)
-		set(row, "tls", tls_of(&descriptor->tls));
+		json_object_set_new(row, "tls", tls_of(&descriptor->tls));
 	return row;
 }
 
@@ -217,10 +189,11 @@ static void add_descriptors(struct sw_fds_view *view)
 			"descriptor state what type kept_by retained_bytes held_by waiting");
 	for (unsigned turn = 0; turn < RANKS; turn++)
 		for (size_t i = 0; i < list->count; i++)
-			if (rank(view, &list->items[i]) == turn && takes(view, &rows))
+			if (rank(view, &list->items[i]) == turn &&
+			    sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "descriptors",
 					      descriptor_row(view, &list->items[i]));
-	end_table(view, "descriptors", rows);
+	sw_report_omitted(view->report, "descriptors", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- connections ---- */
@@ -251,22 +224,22 @@ static json_t *pool_row(const struct sw_fds_view *view, const struct sw_http_poo
 	bool is_client = pool->side == SW_HTTP_CLIENT;
 	json_t *row = json_object();
 
-	set(row, "side", json_string(is_client ? "client" : "server"));
-	set(row, "host", sw_json_string(pool->host));
-	set(row, "protocol", json_string(pool->is_http2 ? "HTTP/2" : "HTTP/1"));
-	set_number(row, "idle", pool->idle);
-	set_number(row, "active", pool->active);
+	json_object_set_new(row, "side", json_string(is_client ? "client" : "server"));
+	json_object_set_new(row, "host", sw_json_string(pool->host));
+	json_object_set_new(row, "protocol", json_string(pool->is_http2 ? "HTTP/2" : "HTTP/1"));
+	json_object_set_new(row, "idle", sw_json_count(pool->idle));
+	json_object_set_new(row, "active", sw_json_count(pool->active));
 	if (is_client) {
-		set_number(row, "unread_bodies", pool->bodies);
-		set_number(row, "lost_bodies", pool->lost_bodies);
-		set_number(row, "waiting", pool->waiting);
+		json_object_set_new(row, "unread_bodies", sw_json_count(pool->bodies));
+		json_object_set_new(row, "lost_bodies", sw_json_count(pool->lost_bodies));
+		json_object_set_new(row, "waiting", sw_json_count(pool->waiting));
 	} else {
-		set_number(row, "new", pool->fresh);
+		json_object_set_new(row, "new", sw_json_count(pool->fresh));
 	}
 	if (pool->is_http2)
-		set_number(row, "streams", pool->streams);
-	set(row, "owner_type", sw_json_string(type_name(view, pool->owner.type)));
-	set(row, "owner_address", sw_json_address(pool->owner.addr));
+		json_object_set_new(row, "streams", sw_json_count(pool->streams));
+	json_object_set_new(row, "owner_type", sw_json_string(type_name(view, pool->owner.type)));
+	json_object_set_new(row, "owner_address", sw_json_address(pool->owner.addr));
 	set_holder(view, row, pool->keeper, pool->object);
 	return row;
 }
@@ -289,9 +262,9 @@ static struct sw_error *add_connections(struct sw_fds_view *view)
 		"side host idle active streams unread_bodies lost_bodies owner_type kept_by "
 		"retained_bytes held_by");
 	for (size_t i = 0; i < count; i++)
-		if (takes(view, &rows))
+		if (sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, "connections", pool_row(view, order[i]));
-	end_table(view, "connections", rows);
+	sw_report_omitted(view->report, "connections", rows, sw_arguments_limit(view->arguments));
 	free(order);
 	return NULL;
 }
@@ -301,22 +274,25 @@ static struct sw_error *add_connections(struct sw_fds_view *view)
 static json_t *database_row(const struct sw_fds_view *view, const struct sw_database *database)
 {
 	json_t *row = json_object();
-	set(row, "driver", sw_json_string(type_name(view, database->driver)));
-	set_number(row, "open", database->open);
-	set_number(row, "in_use", database->in_use);
-	set_number(row, "idle", database->idle);
-	set(row, "max_open",
-	    database->max_open ? json_integer((json_int_t)database->max_open) : json_null());
-	set_number(row, "waiters", database->waiters);
-	set_number(row, "wait_count", database->wait_count);
-	set(row, "wait_seconds", json_real((double)database->wait_ns / 1e9));
-	set_number(row, "unclosed_rows", database->unclosed[SW_UNCLOSED_ROWS]);
-	set_number(row, "transactions", database->unclosed[SW_UNCLOSED_TX]);
-	set_number(row, "connections", database->unclosed[SW_UNCLOSED_CONN]);
-	set_number(row, "statements", database->statements);
-	set_number(row, "lost_connections", database->lost);
-	set(row, "closed", json_boolean(database->is_closed));
-	set(row, "address", sw_json_address(database->value.addr));
+	json_object_set_new(row, "driver", sw_json_string(type_name(view, database->driver)));
+	json_object_set_new(row, "open", sw_json_count(database->open));
+	json_object_set_new(row, "in_use", sw_json_count(database->in_use));
+	json_object_set_new(row, "idle", sw_json_count(database->idle));
+	json_object_set_new(row, "max_open",
+			    database->max_open ? json_integer((json_int_t)database->max_open)
+					       : json_null());
+	json_object_set_new(row, "waiters", sw_json_count(database->waiters));
+	json_object_set_new(row, "wait_count", sw_json_count(database->wait_count));
+	json_object_set_new(row, "wait_seconds", json_real((double)database->wait_ns / 1e9));
+	json_object_set_new(row, "unclosed_rows",
+			    sw_json_count(database->unclosed[SW_UNCLOSED_ROWS]));
+	json_object_set_new(row, "transactions", sw_json_count(database->unclosed[SW_UNCLOSED_TX]));
+	json_object_set_new(row, "connections",
+			    sw_json_count(database->unclosed[SW_UNCLOSED_CONN]));
+	json_object_set_new(row, "statements", sw_json_count(database->statements));
+	json_object_set_new(row, "lost_connections", sw_json_count(database->lost));
+	json_object_set_new(row, "closed", json_boolean(database->is_closed));
+	json_object_set_new(row, "address", sw_json_address(database->value.addr));
 	set_holder(view, row, database->keeper, database->object);
 	return row;
 }
@@ -328,10 +304,10 @@ static void add_databases(struct sw_fds_view *view)
 			"driver open in_use idle max_open waiters unclosed_rows transactions "
 			"lost_connections held_by");
 	for (size_t i = 0; i < view->databases.list.count; i++)
-		if (takes(view, &rows))
+		if (sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, "databases",
 				      database_row(view, &view->databases.list.items[i]));
-	end_table(view, "databases", rows);
+	sw_report_omitted(view->report, "databases", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- unclosed ---- */
@@ -341,12 +317,13 @@ static json_t *unclosed_row(const struct sw_fds_view *view, const struct sw_uncl
 	json_t *row = json_object();
 	const struct sw_database *database = &view->databases.list.items[unclosed->database];
 
-	set(row, "what",
-	    unclosed->is_gone ? json_string("connection in use")
-			      : sw_json_string(type_name(view, unclosed->value.type)));
-	set(row, "address", sw_json_address(unclosed->value.addr));
-	set(row, "of", sw_json_string(type_name(view, database->value.type)));
-	set(row, "of_address", sw_json_address(database->value.addr));
+	json_object_set_new(row, "what",
+			    unclosed->is_gone
+				    ? json_string("connection in use")
+				    : sw_json_string(type_name(view, unclosed->value.type)));
+	json_object_set_new(row, "address", sw_json_address(unclosed->value.addr));
+	json_object_set_new(row, "of", sw_json_string(type_name(view, database->value.type)));
+	json_object_set_new(row, "of_address", sw_json_address(database->value.addr));
 	set_holder(view, row, unclosed->keeper, unclosed->object);
 	return row;
 }
@@ -357,10 +334,12 @@ static json_t *body_row(const struct sw_fds_view *view, const struct sw_http_con
 	bool is_gone = !connection->body.type;
 	struct sw_value value = is_gone ? connection->value : connection->body;
 
-	set(row, "what", json_string(is_gone ? "connection with a response" : "response body"));
-	set(row, "address", sw_json_address(value.addr));
-	set(row, "of", sw_json_string(view->http.pools.items[connection->pool].host));
-	set(row, "of_address", sw_json_address(connection->value.addr));
+	json_object_set_new(row, "what",
+			    json_string(is_gone ? "connection with a response" : "response body"));
+	json_object_set_new(row, "address", sw_json_address(value.addr));
+	json_object_set_new(row, "of",
+			    sw_json_string(view->http.pools.items[connection->pool].host));
+	json_object_set_new(row, "of_address", sw_json_address(connection->value.addr));
 	set_holder(view, row, connection->body_keeper,
 		   is_gone ? connection->object : sw_heap_object(view->live.heap, value.addr));
 	return row;
@@ -383,17 +362,18 @@ static void add_unclosed(struct sw_fds_view *view)
 	sw_report_table(view->report, "unclosed", "what address of kept_by retained_bytes held_by");
 	for (unsigned turn = 0; turn < URGENCIES; turn++) {
 		for (size_t i = 0; i < list->count; i++)
-			if (urgency(list->items[i].keeper) == turn && takes(view, &rows))
+			if (urgency(list->items[i].keeper) == turn &&
+			    sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "unclosed",
 					      unclosed_row(view, &list->items[i]));
 		for (size_t i = 0; i < connections->count; i++)
 			if (connections->items[i].state == SW_HTTP_BODY &&
 			    urgency(connections->items[i].body_keeper) == turn &&
-			    takes(view, &rows))
+			    sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "unclosed",
 					      body_row(view, &connections->items[i]));
 	}
-	end_table(view, "unclosed", rows);
+	sw_report_omitted(view->report, "unclosed", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- unowned ---- */
@@ -409,13 +389,13 @@ static void add_unowned_row(void *context, const struct sw_open_file *file)
 	bool is_runtime;
 	const char *kind = sw_fds_unowned_kind(unowned->view, file, &is_runtime);
 
-	if (!takes(unowned->view, &unowned->rows))
+	if (!sw_arguments_takes(unowned->view->arguments, &unowned->rows))
 		return;
 	json_t *row = json_object();
-	set(row, "descriptor", json_integer(file->number));
-	set(row, "kind", json_string(kind));
-	set(row, "runtime", json_boolean(is_runtime));
-	set(row, "leads_to", sw_json_string(file->to));
+	json_object_set_new(row, "descriptor", json_integer(file->number));
+	json_object_set_new(row, "kind", json_string(kind));
+	json_object_set_new(row, "runtime", json_boolean(is_runtime));
+	json_object_set_new(row, "leads_to", sw_json_string(file->to));
 	sw_report_row(unowned->view->report, "unowned", row);
 }
 
@@ -426,7 +406,8 @@ static struct sw_error *add_unowned(struct sw_fds_view *view)
 		return NULL;
 	sw_report_table(view->report, "unowned", "descriptor kind runtime leads_to");
 	struct sw_error *error = sw_fds_unowned(view, add_unowned_row, &unowned);
-	end_table(view, "unowned", unowned.rows);
+	sw_report_omitted(view->report, "unowned", unowned.rows,
+			  sw_arguments_limit(view->arguments));
 	return error;
 }
 

@@ -127,8 +127,7 @@ static void add_numbers(const struct sw_fds_view *view)
 		{"database_waiters", tally->waiters},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		sw_report_summary(view->report, rows[i].key,
-				  json_integer((json_int_t)rows[i].value));
+		sw_report_count(view->report, rows[i].key, rows[i].value);
 	sw_report_listing(view->report, "summary", ""); /* the sentences tell */
 }
 
@@ -139,16 +138,14 @@ static void add_process_numbers(const struct sw_fds_view *view)
 
 	if (!view->has_files)
 		return;
-	sw_report_summary(report, "process_descriptors", json_integer((json_int_t)files->count));
+	sw_report_count(report, "process_descriptors", files->count);
 	sw_report_summary(report, "descriptor_limit",
 			  files->limit ? json_integer((json_int_t)files->limit) : json_null());
 	if (!files->is_exact)
 		return;
-	sw_report_summary(report, "stale_descriptors", json_integer((json_int_t)view->tally.stale));
-	sw_report_summary(report, "unowned_descriptors",
-			  json_integer((json_int_t)view->tally.unowned));
-	sw_report_summary(report, "runtime_descriptors",
-			  json_integer((json_int_t)view->tally.runtime));
+	sw_report_count(report, "stale_descriptors", view->tally.stale);
+	sw_report_count(report, "unowned_descriptors", view->tally.unowned);
+	sw_report_count(report, "runtime_descriptors", view->tally.runtime);
 }
 
 /* "7 descriptors, 4 response bodies": what was lost. */

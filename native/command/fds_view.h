@@ -19,7 +19,6 @@ struct sw_fds_tally {
 
 struct sw_fds_view {
 	struct sw_live live;
-	struct sw_naming naming;
 	const struct sw_go_stacks *stacks;
 	const struct sw_arguments *arguments;
 	struct sw_report *report;

@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { FINDINGS = 5 }; /* of one kind */
+enum {
+	FINDINGS = 5,	     /* of one kind */
+	MAX_STEPS = 1 << 20, /* of all ways that are told */
+};
 
 /* ---- the question ---- */
 
@@ -96,13 +99,6 @@ static struct sw_error *find(struct sw_finalizers_view *view)
 
 /* ---- what it means ---- */
 
-static const char *amount(uint64_t number, const char *noun, char *out)
-{
-	char digits[32];
-	snprintf(out, 64, "%s %s%s", sw_text_count(number, digits), noun, number == 1 ? "" : "s");
-	return out;
-}
-
 static uint64_t total(const struct sw_finalizers_view *view, unsigned kind)
 {
 	uint64_t count = 0;
@@ -155,14 +151,14 @@ static void add_sentences(struct sw_finalizers_view *view)
 	char text[64], more[64], last[64], size[16];
 
 	if (blocked)
-		sw_report_sentence(view->report,
-				   "Goroutine %" PRIu64
-				   ", which runs %s, is blocked in one of them: %s %s "
-				   "behind it.",
-				   goid_of(view, blocked),
-				   blocked->kind == SW_CLEANUP ? "cleanups" : "finalizers",
-				   amount(sw_finalizers_waiting(view, blocked), "other", text),
-				   sw_finalizers_waiting(view, blocked) == 1 ? "waits" : "wait");
+		sw_report_sentence(
+			view->report,
+			"Goroutine %" PRIu64 ", which runs %s, is blocked in one of them: %s %s "
+			"behind it.",
+			goid_of(view, blocked),
+			blocked->kind == SW_CLEANUP ? "cleanups" : "finalizers",
+			sw_text_amount(sw_finalizers_waiting(view, blocked), "other", text),
+			sw_finalizers_waiting(view, blocked) == 1 ? "waits" : "wait");
 	uint64_t lost = lost_count(view), kept = view->never - lost;
 	if (lost)
 		sw_report_sentence(
@@ -177,10 +173,11 @@ static void add_sentences(struct sw_finalizers_view *view)
 				   "%s will not run even when the program lets go of %s: %s alive.",
 				   what(kept, text), kept == 1 ? "its object" : "their objects",
 				   kept == 1 ? "it keeps itself" : "they keep themselves");
-	sw_report_sentence(view->report, "%s, %s and %s.",
-			   amount(total(view, SW_FINALIZER), "finalizer", text),
-			   amount(total(view, SW_CLEANUP), "cleanup", more),
-			   amount(total(view, SW_WEAK_POINTER), "weakly referenced object", last));
+	sw_report_sentence(
+		view->report, "%s, %s and %s.",
+		sw_text_amount(total(view, SW_FINALIZER), "finalizer", text),
+		sw_text_amount(total(view, SW_CLEANUP), "cleanup", more),
+		sw_text_amount(total(view, SW_WEAK_POINTER), "weakly referenced object", last));
 }
 
 static void add_summary(struct sw_finalizers_view *view)
@@ -213,8 +210,11 @@ static void add_summary(struct sw_finalizers_view *view)
 		{"dead_weak_handles", dead},
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		sw_report_summary(view->report, numbers[i].key,
-				  json_integer((json_int_t)numbers[i].value));
+		sw_report_count(view->report, numbers[i].key, numbers[i].value);
+	sw_report_summary_keys(view->report,
+			       "queued_finalizers queued_cleanups unreachable_finalizers "
+			       "unreachable_cleanups never_run lost_objects lost_bytes "
+			       "dead_weak_handles");
 }
 
 /* ---- findings ---- */
@@ -231,7 +231,7 @@ static void add_blocked(struct sw_finalizers_view *view, const struct sw_finaliz
 	snprintf(message, sizeof(message), "goroutine %" PRIu64 " is blocked at %s in a %s; %s%s",
 		 goroutine->goid, place ? place : "?",
 		 runner->kind == SW_CLEANUP ? "cleanup" : "finalizer",
-		 amount(waiting, "other", text),
+		 sw_text_amount(waiting, "other", text),
 		 is_last ? " cannot run, and no later one will"
 			 : " may be run by another goroutine");
 	snprintf(next, sizeof(next), "stack %" PRIu64, goroutine->goid);
@@ -263,11 +263,13 @@ static void add_never(struct sw_finalizers_view *view, const struct sw_finalizer
 	char *function = sw_finalizers_function(view, found);
 	char *way = sw_finalizers_way(view, (size_t)(found - list->items));
 	const char *type =
-		found->type ? sw_naming_type_name(&view->naming, found->type) : "unknown type";
+		found->type ? sw_naming_type_name(&view->live, found->type) : "unknown type";
 	snprintf(message, sizeof(message), "%s of %s %s by %s: the %s %s %s run",
-		 amount(number, "object", text), type,
+		 sw_text_amount(number, "object", text), type,
 		 found->is_held_by_function ? "hold themselves" : "lead back to themselves",
-		 way ? way : "a pointer into another part of them",
+		 way		? way
+		 : !view->steps ? "a long way"
+				: "a pointer into another part of them",
 		 found->kind == SW_CLEANUP ? "cleanup" : "finalizer", function ? function : "?",
 		 are_lost ? "can never" : "will never");
 	snprintf(next, sizeof(next), "who-holds 0x%" PRIx64, found->object_address);
@@ -305,10 +307,9 @@ static void add_report(struct sw_finalizers_view *view)
 static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
 			    struct sw_report *report)
 {
-	struct sw_finalizers_view view = {.arguments = arguments, .report = report};
+	struct sw_finalizers_view view = {
+		.arguments = arguments, .report = report, .steps = MAX_STEPS};
 	struct sw_error *error = sw_session_live(session, &view.live);
-	if (!error)
-		error = sw_naming_init(&view.naming, session);
 	if (!error)
 		error = sw_goroutine_view_init(&view.goroutines, session);
 	if (error)
@@ -320,6 +321,8 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	sw_finalizer_groups_free(&view.groups);
 	sw_finalizer_runners_free(&view.runners);
 	sw_goroutine_view_free(&view.goroutines);
+	sw_report_warnings(report, &view.warnings);
+	sw_warnings_clear(&view.warnings);
 	return error;
 }
 

@@ -3,26 +3,9 @@
 #include "go/clock.h"
 #include "go/wait_reason.h"
 
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
-}
-
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *owned_text(char *text)
-{
-	json_t *value = text ? sw_json_string(text) : json_null();
-	free(text);
-	return value;
-}
-
 static json_t *type_name(const struct sw_finalizers_view *view, sw_type type)
 {
-	return sw_json_string(sw_naming_type_name(&view->naming, type));
+	return sw_json_string(sw_naming_type_name(&view->live, type));
 }
 
 static const char *kind_word(uint8_t kind)
@@ -39,19 +22,6 @@ char *sw_finalizers_function(const struct sw_finalizers_view *view,
 	if (!finalizer->entry || !sw_go_find_func(view->live.go, finalizer->entry, &func))
 		return NULL;
 	return sw_go_print_name(sw_go_func_name(&func));
-}
-
-/* Counts a row; is it within the limit? */
-static bool takes(const struct sw_finalizers_view *view, uint64_t *rows)
-{
-	return ++*rows <= sw_arguments_limit(view->arguments);
-}
-
-static void end_table(struct sw_finalizers_view *view, const char *table, uint64_t rows)
-{
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	if (rows > limit)
-		sw_report_omitted(view->report, table, rows - limit);
 }
 
 /* ---- who runs them ---- */
@@ -78,15 +48,18 @@ static json_t *runner_row(const struct sw_finalizers_view *view,
 	json_t *row = sw_goroutine_row(&view->goroutines, runner->goroutine);
 	uint32_t place = sw_goroutine_own_place(&view->goroutines, runner->goroutine);
 
-	set(row, "runs", json_string(runner->kind == SW_CLEANUP ? "cleanups" : "finalizers"));
-	set(row, "busy", json_boolean(runner->is_busy));
-	set(row, "blocked", json_boolean(runner->is_blocked));
-	set(row, "waiting", number(sw_finalizers_waiting(view, runner)));
-	set(row, "place",
-	    runner->is_busy ? sw_goroutine_place(&view->goroutines, place, false) : json_null());
-	set(row, "frames",
-	    runner->is_busy ? sw_goroutine_frames(&view->goroutines, runner->goroutine)
-			    : json_array());
+	json_object_set_new(row, "runs",
+			    json_string(runner->kind == SW_CLEANUP ? "cleanups" : "finalizers"));
+	json_object_set_new(row, "busy", json_boolean(runner->is_busy));
+	json_object_set_new(row, "blocked", json_boolean(runner->is_blocked));
+	json_object_set_new(row, "waiting", sw_json_count(sw_finalizers_waiting(view, runner)));
+	json_object_set_new(row, "place",
+			    runner->is_busy ? sw_goroutine_place(&view->goroutines, place, false)
+					    : json_null());
+	json_object_set_new(row, "frames",
+			    runner->is_busy
+				    ? sw_goroutine_frames(&view->goroutines, runner->goroutine)
+				    : json_array());
 	return row;
 }
 
@@ -97,18 +70,22 @@ static void add_runners(struct sw_finalizers_view *view)
 	sw_report_table(view->report, "goroutines",
 			"goid runs state wait_reason wait_seconds busy waiting place frames#8");
 	for (size_t i = 0; i < view->runners.count; i++)
-		if (takes(view, &rows))
+		if (sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, "goroutines",
 				      runner_row(view, &view->runners.items[i]));
-	end_table(view, "goroutines", rows);
+	sw_report_omitted(view->report, "goroutines", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- what keeps itself alive ---- */
 
-char *sw_finalizers_way(const struct sw_finalizers_view *view, size_t index)
+char *sw_finalizers_way(struct sw_finalizers_view *view, size_t index)
 {
 	struct sw_path path = {0}, tail;
-	struct sw_error *error = sw_finalizer_cycle(&view->live, &view->found, index, &path);
+	struct sw_error *error =
+		sw_finalizer_cycle(&view->live, &view->found, index, &view->steps, &path);
+	if (!view->steps && !path.count)
+		sw_warn(&view->warnings, false, "long_cycles", NULL,
+			"how an object leads back to itself is not told: the ways are too long");
 	sw_error_free(error);
 	if (error || !path.count)
 		return NULL;
@@ -119,7 +96,7 @@ char *sw_finalizers_way(const struct sw_finalizers_view *view, size_t index)
 		if (sw_graph_is_root(view->live.graph, path.nodes[i]))
 			tail = (struct sw_path){path.nodes + i, path.count - i};
 	bool is_inside = tail.count == 2 && !view->found.list.items[index].is_held_by_function;
-	char *text = is_inside ? NULL : sw_naming_expression(&view->naming, &tail);
+	char *text = is_inside ? NULL : sw_naming_expression(&view->live, &tail);
 	sw_path_free(&path);
 	return text;
 }
@@ -135,21 +112,22 @@ static uint64_t retained(const struct sw_finalizers_view *view,
 	return finalizer->state == SW_FINALIZER_LOST && by_root > by_object ? by_root : by_object;
 }
 
-static json_t *never_row(const struct sw_finalizers_view *view, size_t index)
+static json_t *never_row(struct sw_finalizers_view *view, size_t index)
 {
 	const struct sw_finalizer *finalizer = &view->found.list.items[index];
 	json_t *row = json_object();
 
-	set(row, "kind", json_string(kind_word(finalizer->kind)));
-	set(row, "address", sw_json_address(finalizer->object_address));
-	set(row, "type", type_name(view, finalizer->type));
-	set(row, "function", owned_text(sw_finalizers_function(view, finalizer)));
-	set(row, "held_by",
-	    json_string(finalizer->is_held_by_function ? "its function or argument"
-						       : "what it refers to"));
-	set(row, "path", owned_text(sw_finalizers_way(view, index)));
-	set(row, "lost", json_boolean(finalizer->state == SW_FINALIZER_LOST));
-	set(row, "retained_bytes", sw_json_bytes(retained(view, finalizer)));
+	json_object_set_new(row, "kind", json_string(kind_word(finalizer->kind)));
+	json_object_set_new(row, "address", sw_json_address(finalizer->object_address));
+	json_object_set_new(row, "type", type_name(view, finalizer->type));
+	json_object_set_new(row, "function",
+			    sw_json_take_string(sw_finalizers_function(view, finalizer)));
+	json_object_set_new(row, "held_by",
+			    json_string(finalizer->is_held_by_function ? "its function or argument"
+								       : "what it refers to"));
+	json_object_set_new(row, "path", sw_json_take_string(sw_finalizers_way(view, index)));
+	json_object_set_new(row, "lost", json_boolean(finalizer->state == SW_FINALIZER_LOST));
+	json_object_set_new(row, "retained_bytes", sw_json_bytes(retained(view, finalizer)));
 	return row;
 }
 
@@ -164,10 +142,11 @@ static void add_never(struct sw_finalizers_view *view)
 		for (size_t i = 0; i < view->found.list.count; i++) {
 			const struct sw_finalizer *finalizer = &view->found.list.items[i];
 			if (sw_finalizer_is_never(finalizer) &&
-			    (finalizer->state == SW_FINALIZER_LOST) == lost && takes(view, &rows))
+			    (finalizer->state == SW_FINALIZER_LOST) == lost &&
+			    sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "never_freed", never_row(view, i));
 		}
-	end_table(view, "never_freed", rows);
+	sw_report_omitted(view->report, "never_freed", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- by function ---- */
@@ -178,15 +157,17 @@ static json_t *group_row(const struct sw_finalizers_view *view,
 	const struct sw_finalizer *first = &view->found.list.items[group->first];
 	json_t *row = json_object();
 
-	set(row, "kind", json_string(kind_word(first->kind)));
-	set(row, "function", owned_text(sw_finalizers_function(view, first)));
-	set(row, "type", type_name(view, first->type));
-	set(row, "set", number(group->counts[SW_FINALIZER_SET]));
-	set(row, "unreachable", number(group->counts[SW_FINALIZER_UNREACHABLE]));
-	set(row, "queued", number(group->counts[SW_FINALIZER_QUEUED]));
-	set(row, "lost", number(group->counts[SW_FINALIZER_LOST]));
-	set(row, "never_run", number(group->never));
-	set(row, "object_bytes", sw_json_bytes(group->object_bytes));
+	json_object_set_new(row, "kind", json_string(kind_word(first->kind)));
+	json_object_set_new(row, "function",
+			    sw_json_take_string(sw_finalizers_function(view, first)));
+	json_object_set_new(row, "type", type_name(view, first->type));
+	json_object_set_new(row, "set", sw_json_count(group->counts[SW_FINALIZER_SET]));
+	json_object_set_new(row, "unreachable",
+			    sw_json_count(group->counts[SW_FINALIZER_UNREACHABLE]));
+	json_object_set_new(row, "queued", sw_json_count(group->counts[SW_FINALIZER_QUEUED]));
+	json_object_set_new(row, "lost", sw_json_count(group->counts[SW_FINALIZER_LOST]));
+	json_object_set_new(row, "never_run", sw_json_count(group->never));
+	json_object_set_new(row, "object_bytes", sw_json_bytes(group->object_bytes));
 	return row;
 }
 
@@ -196,10 +177,11 @@ static json_t *weak_row(const struct sw_finalizers_view *view,
 	const struct sw_finalizer *first = &view->found.list.items[group->first];
 	json_t *row = json_object();
 
-	set(row, "type", type_name(view, first->type));
-	set(row, "objects", number(group->counts[SW_FINALIZER_SET]));
-	set(row, "unreachable", number(group->counts[SW_FINALIZER_UNREACHABLE]));
-	set(row, "object_bytes", sw_json_bytes(group->object_bytes));
+	json_object_set_new(row, "type", type_name(view, first->type));
+	json_object_set_new(row, "objects", sw_json_count(group->counts[SW_FINALIZER_SET]));
+	json_object_set_new(row, "unreachable",
+			    sw_json_count(group->counts[SW_FINALIZER_UNREACHABLE]));
+	json_object_set_new(row, "object_bytes", sw_json_bytes(group->object_bytes));
 	return row;
 }
 
@@ -212,11 +194,11 @@ static void add_groups(struct sw_finalizers_view *view, const char *table, const
 	for (size_t i = 0; i < view->groups.count; i++) {
 		const struct sw_finalizer_group *group = &view->groups.items[i];
 		bool is_weak = view->found.list.items[group->first].kind == SW_WEAK_POINTER;
-		if (is_weak == are_weak && takes(view, &rows))
+		if (is_weak == are_weak && sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, table,
 				      is_weak ? weak_row(view, group) : group_row(view, group));
 	}
-	end_table(view, table, rows);
+	sw_report_omitted(view->report, table, rows, sw_arguments_limit(view->arguments));
 }
 
 static void add_weak_pointers(struct sw_finalizers_view *view)
@@ -226,15 +208,15 @@ static void add_weak_pointers(struct sw_finalizers_view *view)
 	sw_report_table(view->report, "weak_pointers", "type handles dead");
 	for (size_t i = 0; i < view->found.weak.count; i++) {
 		const struct sw_weak_pointers *weak = &view->found.weak.items[i];
-		if (!takes(view, &rows))
+		if (!sw_arguments_takes(view->arguments, &rows))
 			continue;
 		json_t *row = json_object();
-		set(row, "type", type_name(view, weak->type));
-		set(row, "handles", number(weak->handles));
-		set(row, "dead", number(weak->dead));
+		json_object_set_new(row, "type", type_name(view, weak->type));
+		json_object_set_new(row, "handles", sw_json_count(weak->handles));
+		json_object_set_new(row, "dead", sw_json_count(weak->dead));
 		sw_report_row(view->report, "weak_pointers", row);
 	}
-	end_table(view, "weak_pointers", rows);
+	sw_report_omitted(view->report, "weak_pointers", rows, sw_arguments_limit(view->arguments));
 }
 
 void sw_finalizers_tables(struct sw_finalizers_view *view)

@@ -17,7 +17,6 @@ struct sw_finalizer_group {
 SW_VECTOR(struct sw_finalizer_group, sw_finalizer_groups);
 
 struct sw_finalizers_view {
-	struct sw_naming naming;
 	struct sw_live live;
 	struct sw_goroutine_view goroutines;
 	const struct sw_arguments *arguments;
@@ -28,6 +27,8 @@ struct sw_finalizers_view {
 	uint64_t totals[SW_FINALIZER_KINDS][SW_FINALIZER_STATES];
 	uint64_t never; /* that keep their object alive */
 	uint64_t busy;	/* of runners */
+	uint64_t steps; /* that are left for sw_finalizers_way() */
+	struct sw_warnings warnings;
 };
 
 /* "main.(*session).end", malloc'ed; NULL when unknown. */
@@ -36,8 +37,9 @@ char *sw_finalizers_function(const struct sw_finalizers_view *view,
 /* What waits behind a goroutine that runs these. */
 uint64_t sw_finalizers_waiting(const struct sw_finalizers_view *view,
 			       const struct sw_finalizer_runner *runner);
-/* How an object leads back to itself: ".peer.of", "finalizer of 0x….captured+8"; malloc'ed. */
-char *sw_finalizers_way(const struct sw_finalizers_view *view, size_t number);
+/* How an object leads back to itself: ".peer.of", "finalizer of 0x….captured+8"; malloc'ed. NULL
+ * when that cannot be told; a warning when it is too far. */
+char *sw_finalizers_way(struct sw_finalizers_view *view, size_t number);
 
 /* The tables `goroutines`, `never_freed`, `functions`, `weak`,
  * `weak_pointers`. */

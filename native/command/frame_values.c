@@ -13,7 +13,7 @@ static bool is_hidden(const struct sw_dwarf_variable *variable)
 }
 
 /* Is it "wherey", the field y of the variable "where", which the compiler has taken apart? */
-static bool is_part(const struct sw_naming *naming, const struct sw_dwarf_variables *variables,
+static bool is_part(const struct sw_live *live, const struct sw_dwarf_variables *variables,
 		    const struct sw_dwarf_variable *part)
 {
 	for (size_t i = 0; i < variables->count; i++) {
@@ -23,7 +23,7 @@ static bool is_part(const struct sw_naming *naming, const struct sw_dwarf_variab
 		    whole->size <= part->size || strncmp(whole->name, part->name, size) != 0)
 			continue;
 		const struct sw_type_info *info =
-			sw_type_info(naming->types, sw_type_of_dwarf(naming->types, whole->type));
+			sw_type_info(live->types, sw_type_of_dwarf(live->types, whole->type));
 		for (uint32_t k = 0; k < info->field_count; k++)
 			if (!strcmp(info->fields[k].name, part->name + size))
 				return true;
@@ -64,17 +64,17 @@ static bool is_known(const struct sw_dwarf_variable *variable)
 }
 
 /* A variable that has moved to the heap: DWARF has the pointer to it, named "&x". */
-static bool find_escaped(const struct sw_naming *naming, const struct sw_dwarf_variable *variable,
+static bool find_escaped(const struct sw_live *live, const struct sw_dwarf_variable *variable,
 			 sw_type *type, struct sw_value_place *place)
 {
-	const struct sw_type_info *info = sw_type_info(naming->types, *type);
+	const struct sw_type_info *info = sw_type_info(live->types, *type);
 	uint64_t pointer;
 
 	if (*variable->name != '&' || info->kind != SW_KIND_POINTER || variable->size != 8 ||
 	    !is_known(variable))
 		return false;
 	if (variable->address) {
-		if (!sw_memory_u64(naming->go->memory, variable->address, &pointer))
+		if (!sw_memory_u64(live->go->memory, variable->address, &pointer))
 			return false;
 	} else if (!memchr(variable->known, 0, 8)) {
 		pointer = sw_load64(variable->bytes);
@@ -120,7 +120,7 @@ static bool find_pointer(const struct sw_type_info *info, uint64_t *out)
 
 /* The collector takes every pointer that is needed from here on, so the others are not; those into
  * the stack itself are not among its words. */
-static bool is_dead(const struct sw_naming *naming, const struct sw_frame_rows *rows,
+static bool is_dead(const struct sw_live *live, const struct sw_frame_rows *rows,
 		    const struct sw_dwarf_variable *variable, sw_type type)
 {
 	const struct sw_go_stack *stack = rows->stack;
@@ -130,12 +130,11 @@ static bool is_dead(const struct sw_naming *naming, const struct sw_frame_rows *
 	uint64_t offset, pointer;
 
 	if (!variable->address || stack->is_partial || frame->is_conservative || !frame->is_call ||
-	    frame->continpc != frame->pc ||
-	    !find_pointer(sw_type_info(naming->types, type), &offset))
+	    frame->continpc != frame->pc || !find_pointer(sw_type_info(live->types, type), &offset))
 		return false;
 	word.at = variable->address + offset;
 	if (word.at < frame->sp || word.at >= outermost->fp ||
-	    !sw_memory_u64(naming->go->memory, word.at, &pointer) || !pointer ||
+	    !sw_memory_u64(live->go->memory, word.at, &pointer) || !pointer ||
 	    (pointer >= stack->frames.items[0].sp && pointer < outermost->fp))
 		return false;
 	return !stack->words.count || !bsearch(&word, stack->words.items, stack->words.count,
@@ -144,10 +143,10 @@ static bool is_dead(const struct sw_naming *naming, const struct sw_frame_rows *
 
 /* ---- rows ---- */
 
-static json_t *value_text(const struct sw_naming *naming, sw_type type,
+static json_t *value_text(const struct sw_live *live, sw_type type,
 			  const struct sw_value_place *place, bool is_stale)
 {
-	struct sw_value_reader reader = {naming->types, naming->go, naming->heap, is_stale};
+	struct sw_value_reader reader = {live->types, live->go, live->heap, is_stale};
 	char *text = sw_value_describe(&reader, type, place);
 	json_t *json = sw_json_string(text ? text : "?");
 
@@ -155,24 +154,24 @@ static json_t *value_text(const struct sw_naming *naming, sw_type type,
 	return json;
 }
 
-static json_t *variable_row(const struct sw_naming *naming, const struct sw_frame_rows *rows,
+static json_t *variable_row(const struct sw_live *live, const struct sw_frame_rows *rows,
 			    const struct sw_dwarf_variable *variable)
 {
-	sw_type type = sw_type_of_dwarf(naming->types, variable->type);
-	bool dead = is_dead(naming, rows, variable, type);
+	sw_type type = sw_type_of_dwarf(live->types, variable->type);
+	bool dead = is_dead(live, rows, variable, type);
 	struct sw_value_place place = {variable->address, variable->bytes, variable->known};
-	bool is_escaped = find_escaped(naming, variable, &type, &place);
+	bool is_escaped = find_escaped(live, variable, &type, &place);
 	bool has_value = is_escaped || (is_known(variable) && *variable->name != '&');
 	json_t *row = json_object();
 
 	if (variable->address && !is_escaped)
 		place.bytes = NULL;
 	if (!is_escaped && *variable->name == '&')
-		type = sw_type_info(naming->types, type)->elem;
+		type = sw_type_info(live->types, type)->elem;
 	json_object_set_new(row, "name", sw_json_string(variable->name + (*variable->name == '&')));
-	json_object_set_new(row, "type", sw_json_string(sw_naming_type_name(naming, type)));
+	json_object_set_new(row, "type", sw_json_string(sw_naming_type_name(live, type)));
 	json_object_set_new(row, "value",
-			    has_value ? value_text(naming, type, &place, dead) : json_null());
+			    has_value ? value_text(live, type, &place, dead) : json_null());
 	json_object_set_new(row, "address",
 			    place.addr && has_value ? sw_json_address(place.addr) : json_null());
 	if (is_escaped)
@@ -190,7 +189,7 @@ static bool is_declared(const struct sw_dwarf_variable *variable, const struct s
 	return variable->is_parameter || !call->line || variable->line <= (uint32_t)call->line;
 }
 
-static void add_variables(const struct sw_naming *naming, const struct sw_frame_rows *rows,
+static void add_variables(const struct sw_live *live, const struct sw_frame_rows *rows,
 			  const struct sw_dwarf_variables *variables)
 {
 	for (size_t i = 0; i < rows->count; i++) {
@@ -204,16 +203,16 @@ static void add_variables(const struct sw_naming *naming, const struct sw_frame_
 		size_t call = call_of(rows, variable);
 		if (call >= rows->count || !rows->rows[call] || is_hidden(variable) ||
 		    !is_declared(variable, &rows->calls[call]) ||
-		    is_part(naming, variables, variable))
+		    is_part(live, variables, variable))
 			continue;
 		const char *key = variable->is_parameter ? "arguments" : "locals";
 		json_array_append_new(json_object_get(rows->rows[call], key),
-				      variable_row(naming, rows, variable));
+				      variable_row(live, rows, variable));
 	}
 }
 
-struct sw_error *sw_frame_values_add(const struct sw_naming *naming,
-				     const struct sw_frame_rows *rows, bool *found)
+struct sw_error *sw_frame_values_add(const struct sw_live *live, const struct sw_frame_rows *rows,
+				     bool *found)
 {
 	struct sw_dwarf_variables variables = {0};
 	const struct sw_go_frame *of = &rows->stack->frames.items[rows->number];
@@ -221,30 +220,30 @@ struct sw_error *sw_frame_values_add(const struct sw_naming *naming,
 		.pc = of->pc,
 		.cfa = of->fp,
 		.is_call = of->is_call,
-		.memory = naming->go->memory,
+		.memory = live->go->memory,
 		.registers = rows->registers,
 	};
 
 	*found = false;
-	if (!naming->go->dwarf)
+	if (!live->go->dwarf)
 		return NULL;
-	struct sw_error *error = sw_dwarf_frame_variables(naming->go->dwarf, &frame, &variables);
+	struct sw_error *error = sw_dwarf_frame_variables(live->go->dwarf, &frame, &variables);
 	if (!error)
-		add_variables(naming, rows, &variables);
+		add_variables(live, rows, &variables);
 	*found = variables.count;
 	sw_dwarf_variables_clear(&variables);
 	return error;
 }
 
-json_t *sw_frame_pointer(const struct sw_naming *naming, const struct sw_go_stack_word *word)
+json_t *sw_frame_pointer(const struct sw_live *live, const struct sw_go_stack_word *word)
 {
-	sw_object object = sw_heap_object(naming->heap, word->pointer);
+	sw_object object = sw_heap_object(live->heap, word->pointer);
 
 	if (object == SW_NO_OBJECT)
 		return NULL;
-	json_t *row = sw_naming_object(naming, object);
-	uint64_t offset = word->pointer - sw_heap_address(naming->heap, object);
-	json_object_set_new(row, "at", word->at ? sw_json_address(word->at) : json_null());
+	json_t *row = sw_naming_object(live, object);
+	uint64_t offset = word->pointer - sw_heap_address(live->heap, object);
+	json_object_set_new(row, "at", sw_json_address_or_null(word->at));
 	if (offset)
 		json_object_set_new(row, "offset", json_integer((json_int_t)offset));
 	if (word->kind == SW_GO_WORD_CONSERVATIVE)

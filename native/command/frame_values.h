@@ -24,11 +24,11 @@ int sw_frame_compare_words(const void *left, const void *right);
  * memory or in several places. "escaped": the variable is on the heap; "result": a result that has
  * a name; "dead": the stack map says that nothing needs the pointer in it any more, so that it may
  * be out of date. *found says whether the debug information tells of any variable. */
-struct sw_error *sw_frame_values_add(const struct sw_naming *naming,
-				     const struct sw_frame_rows *rows, bool *found);
+struct sw_error *sw_frame_values_add(const struct sw_live *live, const struct sw_frame_rows *rows,
+				     bool *found);
 
 /* {address, type, size_bytes, at} of the object that a word of a stack refers to, "offset" into it
  * and "conservative" where they are; NULL when it is none. */
-json_t *sw_frame_pointer(const struct sw_naming *naming, const struct sw_go_stack_word *word);
+json_t *sw_frame_pointer(const struct sw_live *live, const struct sw_go_stack_word *word);
 
 #endif

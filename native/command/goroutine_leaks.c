@@ -38,7 +38,7 @@ static const struct sw_warning *find_gap(const struct search *search)
 {
 	const struct sw_warning *gap =
 		find_incomplete(&sw_session_target(search->session)->warnings);
-	return gap ? gap : find_incomplete(search->view.naming.go->warnings);
+	return gap ? gap : find_incomplete(search->view.live.go->warnings);
 }
 
 static bool has_waited(const struct search *search, const struct sw_goroutine *g)
@@ -51,7 +51,7 @@ static bool has_waited(const struct search *search, const struct sw_goroutine *g
 /* The goroutine of main.main often waits for the end, and the runtime's own for work. */
 static bool may_be_suspect(const struct search *search, uint32_t goroutine)
 {
-	const struct sw_go *go = search->view.naming.go;
+	const struct sw_go *go = search->view.live.go;
 	return go->waits->list.items[goroutine].kind != SW_GO_WAIT_OTHER &&
 	       go->goroutines.items[goroutine].goid != 1 &&
 	       !search->view.goroutines.stacks->is_system[goroutine];
@@ -59,7 +59,7 @@ static bool may_be_suspect(const struct search *search, uint32_t goroutine)
 
 static struct sw_error *choose(struct search *search)
 {
-	const struct sw_go *go = search->view.naming.go;
+	const struct sw_go *go = search->view.live.go;
 	const struct sw_warning *gap = find_gap(search);
 	struct sw_error *error = NULL;
 
@@ -87,7 +87,7 @@ static struct sw_error *choose(struct search *search)
 /* Places where so many wait are worth a look however short they wait. */
 static struct sw_error *add_crowds(struct search *search)
 {
-	const struct sw_go *go = search->view.naming.go;
+	const struct sw_go *go = search->view.live.go;
 	uint64_t least = sw_arguments_number(search->arguments, "cluster-min");
 	struct goroutine_numbers all = {0};
 	struct sw_goroutine_clusters clusters = {0};
@@ -160,7 +160,7 @@ static struct sw_error *find_wakers(struct search *search)
 
 static struct sw_error *find_cycles(struct search *search)
 {
-	size_t count = search->view.naming.go->goroutines.count;
+	size_t count = search->view.live.go->goroutines.count;
 	search->in_cycle = calloc(sw_bitset_words(count + 1), sizeof(*search->in_cycle));
 	if (!search->in_cycle)
 		return sw_error_memory();
@@ -193,8 +193,7 @@ static struct sw_error *report_table(struct search *search, const char *name,
 	fclose(lines);
 	if (shown)
 		sw_report_listing(search->report, name, text);
-	if (count > shown)
-		sw_report_omitted(search->report, name, count - shown);
+	sw_report_omitted(search->report, name, count, shown);
 	free(text);
 	return NULL;
 }
@@ -203,13 +202,8 @@ static struct sw_error *report_table(struct search *search, const char *name,
 
 static double share(const struct search *search)
 {
-	uint64_t live = search->view.naming.heap->object_bytes;
+	uint64_t live = search->view.live.heap->object_bytes;
 	return live ? (double)search->leaks.retained_bytes / (double)live : 0;
-}
-
-static void add_number(struct search *search, const char *key, uint64_t value)
-{
-	sw_report_summary(search->report, key, json_integer((json_int_t)value));
 }
 
 static uint64_t stack_bytes(const struct search *search)
@@ -217,7 +211,7 @@ static uint64_t stack_bytes(const struct search *search)
 	uint64_t sum = 0;
 	for (size_t i = 0; i < search->leaked.count; i++) {
 		const struct sw_goroutine *g =
-			&search->view.naming.go->goroutines.items[search->leaked.items[i]];
+			&search->view.live.go->goroutines.items[search->leaked.items[i]];
 		sum += g->stack_hi - g->stack_lo;
 	}
 	return sum;
@@ -225,17 +219,17 @@ static uint64_t stack_bytes(const struct search *search)
 
 static void add_summary(struct search *search)
 {
-	const struct sw_go_waits *waits = search->view.naming.go->waits;
+	const struct sw_go_waits *waits = search->view.live.go->waits;
 	uint64_t waiting = 0;
 
 	for (size_t i = 0; i < waits->list.count; i++)
 		waiting += waits->list.items[i].kind != SW_GO_WAIT_OTHER;
-	add_number(search, "leaked_goroutines", search->leaked.count);
-	add_number(search, "leaked_clusters", search->tables[0].clusters.count);
-	add_number(search, "suspect_goroutines", search->suspects.count);
-	add_number(search, "suspect_clusters", search->tables[1].clusters.count);
-	add_number(search, "blocked_goroutines", waiting);
-	add_number(search, "unknown_goroutines", search->leaks.unknown);
+	sw_report_count(search->report, "leaked_goroutines", search->leaked.count);
+	sw_report_count(search->report, "leaked_clusters", search->tables[0].clusters.count);
+	sw_report_count(search->report, "suspect_goroutines", search->suspects.count);
+	sw_report_count(search->report, "suspect_clusters", search->tables[1].clusters.count);
+	sw_report_count(search->report, "blocked_goroutines", waiting);
+	sw_report_count(search->report, "unknown_goroutines", search->leaks.unknown);
 	sw_report_summary(search->report, "retained_bytes",
 			  sw_json_bytes(search->leaked.count ? search->leaks.retained_bytes : 0));
 	sw_report_summary(search->report, "stack_bytes", sw_json_bytes(stack_bytes(search)));
@@ -289,7 +283,7 @@ static void add_finding(struct search *search, enum sw_grade grade, const char *
 		 cluster->count, cluster->count == 1 ? "" : "s", place ? place : "?", pattern.name,
 		 sw_text_bytes(cluster->retained_bytes, bytes));
 	snprintf(next, sizeof(next), "stack %" PRIu64,
-		 search->view.naming.go->goroutines.items[cluster->members[0]].goid);
+		 search->view.live.go->goroutines.items[cluster->members[0]].goid);
 	json_t *evidence = json_object();
 	json_object_set_new(evidence, "goroutines", json_integer((json_int_t)cluster->count));
 	json_object_set_new(evidence, "retained_bytes", sw_json_bytes(cluster->retained_bytes));
@@ -319,10 +313,10 @@ static void add_next(struct search *search)
 			continue;
 		uint32_t first = clusters->items[0].members[0];
 		sw_report_next(search->report, "stack %" PRIu64,
-			       search->view.naming.go->goroutines.items[first].goid);
+			       search->view.live.go->goroutines.items[first].goid);
 		sw_blocked_on_find(&search->view, first, &on);
 		if (on.address &&
-		    sw_heap_object(search->view.naming.heap, on.address) != SW_NO_OBJECT)
+		    sw_heap_object(search->view.live.heap, on.address) != SW_NO_OBJECT)
 			sw_report_next(search->report, "who-holds 0x%" PRIx64, on.address);
 		return;
 	}
@@ -335,7 +329,7 @@ static struct sw_error *build_tables(struct search *search)
 {
 	struct sw_error *error = NULL;
 	if (search->leaked.count || search->suspects.count) {
-		error = sw_naming_init(&search->view.naming, search->session);
+		error = sw_session_live_graph(search->session, &search->view.live);
 		if (!error)
 			error = build_clusters(search);
 		if (!error)
@@ -356,13 +350,12 @@ static struct sw_error *build_tables(struct search *search)
 
 static struct sw_error *find(struct search *search)
 {
-	struct sw_naming *naming = &search->view.naming;
-	struct sw_error *error = sw_session_heap(search->session, &naming->heap);
+	struct sw_live *live = &search->view.live;
+	struct sw_error *error = sw_session_heap(search->session, &live->heap);
 	if (!error)
-		error = sw_session_go(search->session, &naming->go);
+		error = sw_session_go(search->session, &live->go);
 	if (!error)
-		error = sw_go_find_leaks(naming->go, naming->heap, search->view.work,
-					 &search->leaks);
+		error = sw_go_find_leaks(live->go, live->heap, search->view.work, &search->leaks);
 	search->tables[0].is_leaked = search->tables[1].is_leaked = search->leaks.is_leaked;
 	if (!error)
 		error = sw_goroutine_view_init(&search->view.goroutines, search->session);

@@ -237,11 +237,6 @@ char *sw_goroutine_place_text(const struct sw_goroutine_view *view, uint32_t cal
 
 /* ---- rows of goroutines ---- */
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? sw_json_string(text) : json_null();
-}
-
 static json_t *locked_thread(const struct sw_go *go, const struct sw_goroutine *g)
 {
 	uint64_t tid;
@@ -258,11 +253,13 @@ json_t *sw_goroutine_row(const struct sw_goroutine_view *view, uint32_t goroutin
 
 	json_object_set_new(row, "goid", json_integer((json_int_t)g->goid));
 	json_object_set_new(row, "state", json_string(sw_go_status_word(g->status)));
-	json_object_set_new(row, "wait_reason", text_or_null(sw_go_wait_text(view->go, g)));
+	json_object_set_new(row, "wait_reason",
+			    sw_json_string_or_null(sw_go_wait_text(view->go, g)));
 	json_object_set_new(row, "wait_seconds",
 			    sw_goroutine_seconds(sw_go_waiting_ns(g, view->now)));
-	json_object_set_new(row, "function",
-			    text_or_null(top == UINT32_MAX ? NULL : view->stacks->names[top]));
+	json_object_set_new(
+		row, "function",
+		sw_json_string_or_null(top == UINT32_MAX ? NULL : view->stacks->names[top]));
 	json_object_set_new(row, "created_by", sw_goroutine_creator(view, goroutine));
 	json_object_set_new(row, "labels", sw_goroutine_labels(view, goroutine));
 	json_object_set_new(row, "locked_thread", locked_thread(view->go, g));
@@ -429,7 +426,7 @@ json_t *sw_goroutine_cluster_row(const struct sw_goroutine_view *view,
 				(json_int_t)view->go->goroutines.items[cluster->members[i]].goid));
 	json_object_set_new(row, "count", json_integer((json_int_t)cluster->count));
 	json_object_set_new(row, "state", json_string(sw_go_status_word(cluster->status)));
-	json_object_set_new(row, "wait_reason", text_or_null(cluster->wait_reason));
+	json_object_set_new(row, "wait_reason", sw_json_string_or_null(cluster->wait_reason));
 	json_object_set_new(row, "wait_seconds", sw_goroutine_seconds(cluster->waiting_ns));
 	json_object_set_new(row, "created_by",
 			    sw_goroutine_place(view, view->stacks->created_by[first], false));

@@ -216,11 +216,6 @@ static void sort(struct listing *listing)
 
 /* ---- the report ---- */
 
-static void add_number(struct listing *listing, const char *key, uint64_t value)
-{
-	sw_report_summary(listing->report, key, json_integer((json_int_t)value));
-}
-
 static void add_summary(struct listing *listing)
 {
 	static const uint32_t always[] = {SW_GO_RUNNING, SW_GO_RUNNABLE, SW_GO_WAITING,
@@ -234,15 +229,17 @@ static void add_summary(struct listing *listing)
 		by_status[g->status <= SW_GO_DEAD_EXTRA ? g->status : SW_GO_DEAD]++;
 		stack_bytes += g->stack_hi - g->stack_lo;
 	}
-	add_number(listing, "goroutines", listing->user_count);
-	add_number(listing, "system_goroutines", listing->system_count);
-	add_number(listing, "shown_goroutines", listing->chosen_count);
-	add_number(listing, "clusters", listing->clusters.count);
+	sw_report_count(listing->report, "goroutines", listing->user_count);
+	sw_report_count(listing->report, "system_goroutines", listing->system_count);
+	sw_report_count(listing->report, "shown_goroutines", listing->chosen_count);
+	sw_report_count(listing->report, "clusters", listing->clusters.count);
 	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
-		add_number(listing, sw_go_status_word(always[i]), by_status[always[i]]);
+		sw_report_count(listing->report, sw_go_status_word(always[i]),
+				by_status[always[i]]);
 	for (size_t i = 0; i < sizeof(seldom) / sizeof(*seldom); i++)
 		if (by_status[seldom[i]])
-			add_number(listing, sw_go_status_word(seldom[i]), by_status[seldom[i]]);
+			sw_report_count(listing->report, sw_go_status_word(seldom[i]),
+					by_status[seldom[i]]);
 	sw_report_summary(listing->report, "stack_bytes", sw_json_bytes(stack_bytes));
 }
 
@@ -328,8 +325,7 @@ static void add_clusters(struct listing *listing)
 		sw_report_row(
 			listing->report, "clusters",
 			sw_goroutine_cluster_row(&listing->view, &listing->clusters.items[i]));
-	if (count > limit)
-		sw_report_omitted(listing->report, "clusters", count - limit);
+	sw_report_omitted(listing->report, "clusters", count, limit);
 }
 
 static void add_list(struct listing *listing)
@@ -345,8 +341,7 @@ static void add_list(struct listing *listing)
 	for (size_t i = 0; i < count && i < limit; i++)
 		sw_report_row(listing->report, "goroutines",
 			      sw_goroutine_row(&listing->view, listing->chosen[i]));
-	if (count > limit)
-		sw_report_omitted(listing->report, "goroutines", count - limit);
+	sw_report_omitted(listing->report, "goroutines", count, limit);
 }
 
 static void add_report(struct listing *listing)

@@ -32,11 +32,6 @@ static void take_census(const struct sw_go *go, const struct sw_heap *heap, stru
 	}
 }
 
-static void add_number(struct sw_report *report, const char *key, uint64_t value)
-{
-	sw_report_summary(report, key, json_integer((json_int_t)value));
-}
-
 static uint64_t at_least_0(uint64_t whole, uint64_t part)
 {
 	return whole > part ? whole - part : 0;
@@ -45,19 +40,19 @@ static uint64_t at_least_0(uint64_t whole, uint64_t part)
 static void add_summary(struct sw_report *report, const struct sw_go *go,
 			const struct census *census, const struct sw_go_memstats *stats)
 {
-	add_number(report, "live_objects", census->live_objects);
-	add_number(report, "live_bytes", census->live_bytes);
-	add_number(report, "garbage_objects",
-		   at_least_0(census->allocated_objects, census->live_objects));
-	add_number(report, "garbage_bytes",
-		   at_least_0(census->allocated_bytes, census->live_bytes));
-	add_number(report, "free_bytes", census->free_bytes);
-	add_number(report, "span_bytes", census->span_bytes);
-	add_number(report, "idle_bytes", stats->heap_idle);
-	add_number(report, "released_bytes", stats->heap_released);
-	add_number(report, "stack_bytes", stats->stacks_in_use);
-	add_number(report, "goroutines", go->goroutines.count);
-	add_number(report, "gc_cycles", stats->num_gc);
+	sw_report_count(report, "live_objects", census->live_objects);
+	sw_report_count(report, "live_bytes", census->live_bytes);
+	sw_report_count(report, "garbage_objects",
+			at_least_0(census->allocated_objects, census->live_objects));
+	sw_report_count(report, "garbage_bytes",
+			at_least_0(census->allocated_bytes, census->live_bytes));
+	sw_report_count(report, "free_bytes", census->free_bytes);
+	sw_report_count(report, "span_bytes", census->span_bytes);
+	sw_report_count(report, "idle_bytes", stats->heap_idle);
+	sw_report_count(report, "released_bytes", stats->heap_released);
+	sw_report_count(report, "stack_bytes", stats->stacks_in_use);
+	sw_report_count(report, "goroutines", go->goroutines.count);
+	sw_report_count(report, "gc_cycles", stats->num_gc);
 }
 
 static void add_runtime_rows(struct sw_report *report, const struct sw_go_memstats *stats)
@@ -93,7 +88,7 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct census census = {0};
 	(void)arguments;
 
-	struct sw_error *error = sw_session_heap(session, &heap);
+	struct sw_error *error = sw_session_marks(session, &heap);
 	if (!error)
 		error = sw_session_go(session, &go);
 	if (error)

@@ -14,21 +14,21 @@ static void add_source(struct sw_report *report, const struct sw_typing *typing)
 			   sw_text_count(typing->known_by_interface, interfaces));
 }
 
-static void add_sentence(struct sw_report *report, const struct sw_naming *naming,
+static void add_sentence(struct sw_report *report, const struct sw_live *live,
 			 const struct sw_type_tally *tally, uint64_t typed_bytes)
 {
-	char live[16], bytes[16], count[32];
-	uint64_t whole = naming->heap->object_bytes;
+	char all[16], bytes[16], count[32];
+	uint64_t whole = live->heap->object_bytes;
 	double typed = whole ? 100.0 * (double)typed_bytes / (double)whole : 100;
 	if (tally->count)
 		sw_report_sentence(report, "%s of %s live are %s %s.",
 				   sw_text_bytes(tally->rows[0].bytes, bytes),
-				   sw_text_bytes(whole, live),
+				   sw_text_bytes(whole, all),
 				   sw_text_count(tally->rows[0].objects, count),
-				   sw_naming_type_name(naming, tally->rows[0].type));
+				   sw_naming_type_name(live, tally->rows[0].type));
 	sw_report_sentence(report, "%.1f %% of the live bytes have a known type.", typed);
-	if (!naming->go->dwarf)
-		add_source(report, naming->typing);
+	if (!live->go->dwarf)
+		add_source(report, live->typing);
 	sw_report_next(report, "leak-roots");
 }
 
@@ -45,38 +45,38 @@ static void add_roots(struct sw_report *report, const struct sw_typing *typing)
 		{"root_pointers_typed_by_code", typing->known_by_code},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		sw_report_summary(report, rows[i].name, json_integer((json_int_t)rows[i].count));
+		sw_report_count(report, rows[i].name, rows[i].count);
 }
 
 static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
 			    struct sw_report *report)
 {
-	struct sw_naming naming;
+	struct sw_live live;
 	struct sw_type_tally tally;
 	uint64_t typed_objects = 0, typed_bytes = 0;
 
-	struct sw_error *error = sw_naming_init_types(&naming, session);
+	struct sw_error *error = sw_session_live_types(session, &live);
 	if (!error)
-		error = sw_type_tally_init(&tally, &naming);
+		error = sw_type_tally_init(&tally, &live);
 	if (error)
 		return error;
 	struct sw_object_walk walk = {0};
-	while (sw_object_walk_next(&walk, naming.heap)) {
-		sw_type_tally_add(&tally, &naming, walk.object, walk.span->elemsize);
-		if (sw_naming_type(&naming, walk.object)) {
+	while (sw_object_walk_next(&walk, live.heap)) {
+		sw_type_tally_add(&tally, &live, walk.object, walk.span->elemsize);
+		if (sw_live_type(&live, walk.object)) {
 			typed_objects++;
 			typed_bytes += walk.span->elemsize;
 		}
 	}
-	sw_type_tally_sort(&tally, &naming);
-	add_sentence(report, &naming, &tally, typed_bytes);
-	sw_report_summary(report, "live_objects", json_integer(naming.heap->object_count));
-	sw_report_summary(report, "live_bytes", sw_json_bytes(naming.heap->object_bytes));
-	sw_report_summary(report, "typed_objects", json_integer((json_int_t)typed_objects));
+	sw_type_tally_sort(&tally, &live);
+	add_sentence(report, &live, &tally, typed_bytes);
+	sw_report_summary(report, "live_objects", json_integer(live.heap->object_count));
+	sw_report_summary(report, "live_bytes", sw_json_bytes(live.heap->object_bytes));
+	sw_report_count(report, "typed_objects", typed_objects);
 	sw_report_summary(report, "typed_bytes", sw_json_bytes(typed_bytes));
-	add_roots(report, naming.typing);
-	sw_type_tally_report(&tally, &naming, report, "types", sw_arguments_limit(arguments),
-			     naming.heap->object_bytes);
+	add_roots(report, live.typing);
+	sw_type_tally_report(&tally, &live, report, "types", sw_arguments_limit(arguments),
+			     live.heap->object_bytes);
 	sw_type_tally_free(&tally);
 	return NULL;
 }

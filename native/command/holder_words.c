@@ -35,27 +35,25 @@ static void take_most(const struct phrase *phrases, size_t count, struct sw_hold
 		}
 }
 
-struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect,
-				    const struct sw_naming *naming,
+struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect, const struct sw_live *live,
 				    const struct sw_dominators *dominators,
 				    struct sw_holder_words *out)
 {
-	struct sw_live live = sw_naming_live(naming);
 	struct sw_largest *largest;
 	size_t found, count = 0;
 	char text[SW_LIBRARY_WORDS];
 
 	memset(out, 0, sizeof(*out));
 	if (!suspect->accumulation.objects ||
-	    !sw_library_words_of(&live, suspect->accumulation.largest, text, sizeof(text)))
+	    !sw_library_words_of(live, suspect->accumulation.largest, text, sizeof(text)))
 		return NULL; /* the search below would be for nothing */
 	struct sw_error *error =
-		sw_suspect_largest(suspect, naming, dominators, LOOKED_AT, &largest, &found);
+		sw_suspect_largest(suspect, live, dominators, LOOKED_AT, &largest, &found);
 	if (error)
 		return error;
 	struct phrase *phrases = calloc(found + 1, sizeof(*phrases));
 	for (size_t i = 0; phrases && i < found; i++)
-		if (sw_library_words_of(&live, largest[i].object, text, sizeof(text)))
+		if (sw_library_words_of(live, largest[i].object, text, sizeof(text)))
 			count_phrase(phrases, &count, text);
 	if (phrases)
 		take_most(phrases, count, out);
@@ -80,9 +78,8 @@ static bool words_of_step(const struct sw_live *live, sw_object from, sw_object 
 	       sw_library_words_at(live, from, offset - header, out, size);
 }
 
-char *sw_holder_words_on(const struct sw_naming *naming, const struct sw_path *path)
+char *sw_holder_words_on(const struct sw_live *live, const struct sw_path *path)
 {
-	struct sw_live live = sw_naming_live(naming);
 	char text[SW_LIBRARY_WORDS], last[SW_LIBRARY_WORDS] = "", *said = NULL;
 	size_t size, count = 0;
 	FILE *out = open_memstream(&said, &size);
@@ -91,9 +88,9 @@ char *sw_holder_words_on(const struct sw_naming *naming, const struct sw_path *p
 		return NULL;
 	for (size_t i = path->count; i > 1 && count < SAID; i--) {
 		sw_node from = path->nodes[i - 2], to = path->nodes[i - 1];
-		if (sw_graph_is_root(naming->graph, from))
+		if (sw_graph_is_root(live->graph, from))
 			break;
-		if (!words_of_step(&live, from, to, text, sizeof(text)) || !strcmp(text, last))
+		if (!words_of_step(live, from, to, text, sizeof(text)) || !strcmp(text, last))
 			continue;
 		fprintf(out, "%s%s", count++ ? "; " : "", text);
 		memcpy(last, text, sizeof(last));

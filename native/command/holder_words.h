@@ -13,14 +13,13 @@ struct sw_holder_words {
 };
 
 /* Of what has accumulated at a suspect: the largest of it are looked at. */
-struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect,
-				    const struct sw_naming *naming,
+struct sw_error *sw_holder_words_of(const struct sw_suspect *suspect, const struct sw_live *live,
 				    const struct sw_dominators *dominators,
 				    struct sw_holder_words *out);
 
 /* Of the holders on a path, the nearest to its object first, as many as are told in one sentence:
  * "a bufio.Reader …; the request GET /x". malloc'ed, "" when there are none; NULL without memory.
  */
-char *sw_holder_words_on(const struct sw_naming *naming, const struct sw_path *path);
+char *sw_holder_words_on(const struct sw_live *live, const struct sw_path *path);
 
 #endif

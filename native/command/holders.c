@@ -32,7 +32,7 @@ static int by_retained(const void *a, const void *b, void *context)
 
 static struct sw_error *list_tops(const struct sw_holders *view, struct top_list *list)
 {
-	const struct sw_graph *graph = view->naming.graph;
+	const struct sw_graph *graph = view->live.graph;
 	list->nodes = calloc(graph->root_count + 1, sizeof(*list->nodes));
 	list->count = 0;
 	if (!list->nodes)
@@ -48,20 +48,20 @@ static struct sw_error *list_tops(const struct sw_holders *view, struct top_list
 
 static const char *title(const struct sw_holders *view, sw_node node)
 {
-	uint32_t number = node - view->naming.graph->object_count;
-	return view->titles ? view->titles[number] : sw_naming_root(&view->naming, node)->name;
+	uint32_t number = node - view->live.graph->object_count;
+	return view->titles ? view->titles[number] : sw_naming_root(&view->live, node)->name;
 }
 
 static json_t *accumulation_json(const struct sw_holders *view,
 				 const struct sw_accumulation *accumulation)
 {
-	const char *type = sw_naming_type_name(&view->naming, accumulation->type);
+	const char *type = sw_naming_type_name(&view->live, accumulation->type);
 	json_t *json = json_object();
 	json_object_set_new(json, "type", sw_json_string(type));
 	if (accumulation->objects)
 		json_object_set_new(
 			json, "address",
-			sw_json_address(sw_heap_address(view->naming.heap, accumulation->largest)));
+			sw_json_address(sw_heap_address(view->live.heap, accumulation->largest)));
 	json_object_set_new(json, "objects", json_integer((json_int_t)accumulation->objects));
 	json_object_set_new(json, "bytes", sw_json_bytes(accumulation->bytes));
 	return json;
@@ -72,13 +72,13 @@ static struct sw_error *add_path(const struct sw_holders *view, const struct sw_
 				 json_t *row, char **expression)
 {
 	struct sw_path path;
-	struct sw_error *error = sw_path_shortest(view->naming.graph, suspect->point, &path);
+	struct sw_error *error = sw_path_shortest(view->live.graph, suspect->point, &path);
 	*expression = NULL;
 	if (error)
 		return error;
-	*expression = sw_naming_expression(&view->naming, &path);
+	*expression = sw_naming_expression(&view->live, &path);
 	json_object_set_new(row, "expression", sw_json_string(*expression));
-	json_object_set_new(row, "path", sw_naming_steps(&view->naming, &path));
+	json_object_set_new(row, "path", sw_naming_steps(&view->live, &path));
 	sw_path_free(&path);
 	return *expression ? NULL : sw_error_memory();
 }
@@ -93,7 +93,7 @@ static void accumulation_text(const struct sw_holders *view, const struct sw_sus
 	if (!accumulation->objects)
 		return;
 	snprintf(out, size, "%s %s%s", sw_text_count(accumulation->objects, count),
-		 sw_naming_type_name(&view->naming, accumulation->type),
+		 sw_naming_type_name(&view->live, accumulation->type),
 		 suspect->chain ? " in a list" : "");
 }
 
@@ -101,17 +101,17 @@ static void accumulation_text(const struct sw_holders *view, const struct sw_sus
 static void pointed_type(const struct sw_holders *view, const struct sw_go_root *root, char *out,
 			 size_t size)
 {
-	const struct sw_naming *naming = &view->naming;
+	const struct sw_live *live = &view->live;
 	sw_addr pointer;
 	*out = 0;
-	if (!sw_memory_u64(naming->go->memory, root->address, &pointer))
+	if (!sw_memory_u64(live->go->memory, root->address, &pointer))
 		return;
-	sw_object object = sw_heap_object(naming->heap, pointer);
-	sw_type type = object == SW_NO_OBJECT ? 0 : sw_naming_type(naming, object);
+	sw_object object = sw_heap_object(live->heap, pointer);
+	sw_type type = object == SW_NO_OBJECT ? 0 : sw_live_type(live, object);
 	if (type)
 		snprintf(out, size, "%s%s",
-			 sw_type_info(naming->types, type)->role == SW_TYPE_PLAIN ? "*" : "",
-			 sw_naming_type_name(naming, type));
+			 sw_type_info(live->types, type)->role == SW_TYPE_PLAIN ? "*" : "",
+			 sw_naming_type_name(live, type));
 }
 
 /* " (map[string]int)": the type of the variable and, when it has no name, who uses it; "" when
@@ -119,14 +119,14 @@ static void pointed_type(const struct sw_holders *view, const struct sw_go_root 
 static void root_note(const struct sw_holders *view, const struct sw_suspect *suspect, char *out,
 		      size_t size)
 {
-	const struct sw_go_root *root = sw_naming_root(&view->naming, suspect->top);
+	const struct sw_go_root *root = sw_naming_root(&view->live, suspect->top);
 	char type[512];
 	*out = 0;
 	if (view->titles)
 		return;
 	if (root->type) {
-		sw_type known = sw_type_of_dwarf(view->naming.types, root->type);
-		snprintf(out, size, " (%s)", sw_naming_type_name(&view->naming, known));
+		sw_type known = sw_type_of_dwarf(view->live.types, root->type);
+		snprintf(out, size, " (%s)", sw_naming_type_name(&view->live, known));
 	} else if (root->used_by) {
 		pointed_type(view, root, type, sizeof(type));
 		snprintf(out, size, " (%s%sused by %s)", type, *type ? ", " : "", root->used_by);
@@ -135,7 +135,7 @@ static void root_note(const struct sw_holders *view, const struct sw_suspect *su
 
 static bool is_runtime(const struct sw_holders *view, sw_node node)
 {
-	return !view->titles && sw_naming_root(&view->naming, node)->kind == SW_GO_ROOT_RUNTIME;
+	return !view->titles && sw_naming_root(&view->live, node)->kind == SW_GO_ROOT_RUNTIME;
 }
 
 /* Graded by share of the live heap, when it is more than a start-up's worth. */
@@ -153,7 +153,7 @@ static void add_finding(const struct sw_holders *view, const struct sw_suspect *
 	snprintf(message, sizeof(message), "%s holds %s, %.1f %% of the live heap: %s", expression,
 		 sw_text_bytes(bytes, size), 100 * share, accumulated);
 	snprintf(next, sizeof(next), "who-holds 0x%" PRIx64,
-		 sw_heap_address(view->naming.heap, suspect->accumulation.largest));
+		 sw_heap_address(view->live.heap, suspect->accumulation.largest));
 	json_t *evidence = json_object();
 	json_object_set_new(evidence, "retained_bytes", sw_json_bytes(bytes));
 	json_object_set_new(evidence, "share_fraction", json_real(share));
@@ -170,18 +170,18 @@ static struct sw_error *add_more_paths(const struct sw_holders *view,
 {
 	struct sw_largest *largest;
 	size_t found;
-	struct sw_error *error = sw_suspect_largest(suspect, &view->naming, view->dominators,
+	struct sw_error *error = sw_suspect_largest(suspect, &view->live, view->dominators,
 						    (size_t)count, &largest, &found);
 	if (error)
 		return error;
 	json_t *list = json_array();
 	for (size_t i = 0; !error && i < found; i++) {
 		struct sw_path path;
-		error = sw_path_shortest(view->naming.graph, largest[i].object, &path);
+		error = sw_path_shortest(view->live.graph, largest[i].object, &path);
 		if (error)
 			break;
-		char *expression = sw_naming_expression(&view->naming, &path);
-		json_t *item = sw_naming_object(&view->naming, largest[i].object);
+		char *expression = sw_naming_expression(&view->live, &path);
+		json_t *item = sw_naming_object(&view->live, largest[i].object);
 		json_object_set_new(item, "retained_bytes", sw_json_bytes(largest[i].bytes));
 		json_object_set_new(item, "expression", sw_json_string(expression));
 		json_array_append_new(list, item);
@@ -198,8 +198,7 @@ static struct sw_error *add_words(const struct sw_holders *view, const struct sw
 				  json_t *row, char *accumulated, size_t size)
 {
 	struct sw_holder_words words;
-	struct sw_error *error =
-		sw_holder_words_of(suspect, &view->naming, view->dominators, &words);
+	struct sw_error *error = sw_holder_words_of(suspect, &view->live, view->dominators, &words);
 	if (error || !*words.text)
 		return error;
 	size_t length = strlen(accumulated);
@@ -222,7 +221,7 @@ static void tell_next(const struct sw_holders *view, const struct sw_suspect *su
 {
 	if (suspect->accumulation.objects)
 		sw_report_next(view->report, "who-holds 0x%" PRIx64,
-			       sw_heap_address(view->naming.heap, suspect->accumulation.largest));
+			       sw_heap_address(view->live.heap, suspect->accumulation.largest));
 }
 
 static void tell_root(const struct sw_holders *view, const struct sw_suspect *suspect,
@@ -242,7 +241,7 @@ static struct sw_error *add_row(const struct sw_holders *view, const struct sw_s
 {
 	uint64_t bytes = view->dominators->retained_bytes[suspect->top];
 	uint64_t paths = sw_arguments_number(view->arguments, "paths");
-	const struct sw_go_root *root = sw_naming_root(&view->naming, suspect->top);
+	const struct sw_go_root *root = sw_naming_root(&view->live, suspect->top);
 	const char *name = title(view, suspect->top);
 	char accumulated[1024], *expression;
 	json_t *row = json_object();
@@ -311,8 +310,7 @@ static struct sw_error *add_rows(const struct sw_holders *view, const struct top
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < count; i++)
 		error = add_row(view, &suspects[i], i == told);
-	if (tops->count > count)
-		sw_report_omitted(view->report, "roots", tops->count - count);
+	sw_report_omitted(view->report, "roots", tops->count, count);
 	return error;
 }
 
@@ -322,7 +320,7 @@ static json_t *set_names(const struct sw_holders *view, const struct sw_shared_s
 {
 	json_t *names = json_array();
 	for (uint32_t i = 0; i < set->count; i++) {
-		const char *name = title(view, view->naming.graph->object_count + set->roots[i]);
+		const char *name = title(view, view->live.graph->object_count + set->roots[i]);
 		json_array_append_new(names, sw_json_string(name));
 	}
 	return names;
@@ -338,7 +336,7 @@ static void set_text(const struct sw_holders *view, const struct sw_shared_set *
 	for (uint32_t i = 0; i < set->count && i < SHOWN && length < size; i++)
 		length += (size_t)snprintf(
 			out + length, size - length, "%s%s", i ? ", " : "",
-			title(view, view->naming.graph->object_count + set->roots[i]));
+			title(view, view->live.graph->object_count + set->roots[i]));
 	if (set->count > SHOWN && length < size)
 		snprintf(out + length, size - length, " and %u%s more", set->count - SHOWN,
 			 set->is_many ? " or" : "");
@@ -367,13 +365,13 @@ static struct sw_error *count_members(const struct sw_holders *view,
 	struct sw_type_tally tally;
 	if (2 * view->dominators->retained_bytes[set->heaviest] >= set->retained_bytes)
 		return NULL;
-	struct sw_error *error = sw_type_tally_init(&tally, &view->naming);
+	struct sw_error *error = sw_type_tally_init(&tally, &view->live);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < set->object_count; i++)
-		sw_type_tally_add(&tally, &view->naming, set->objects[i],
+		sw_type_tally_add(&tally, &view->live, set->objects[i],
 				  view->dominators->retained_bytes[set->objects[i]]);
-	sw_type_tally_sort(&tally, &view->naming);
+	sw_type_tally_sort(&tally, &view->live);
 	const struct sw_type_row *row = &tally.rows[0];
 	suspect->accumulation =
 		(struct sw_accumulation){row->type, row->objects, row->bytes, row->largest};
@@ -400,7 +398,7 @@ static struct sw_error *add_set(const struct sw_holders *view, const struct sw_s
 			    json_integer((json_int_t)set->retained_objects));
 	json_object_set_new(row, "share_fraction",
 			    json_real(sw_holders_share(view, set->retained_bytes)));
-	json_object_set_new(row, "largest", sw_naming_object(&view->naming, set->heaviest));
+	json_object_set_new(row, "largest", sw_naming_object(&view->live, set->heaviest));
 	json_object_set_new(row, "holds", sw_json_string(accumulated));
 	struct sw_error *error = add_path(view, suspect, row, &expression);
 	json_object_set_new(row, "accumulation", accumulation_json(view, &suspect->accumulation));
@@ -422,8 +420,7 @@ static struct sw_error *add_sets(const struct sw_holders *view, const struct sw_
 		if (!error)
 			error = add_set(view, set, &suspects[i], is_told);
 	}
-	if (shared->count > count)
-		sw_report_omitted(view->report, "shared", shared->count - count);
+	sw_report_omitted(view->report, "shared", shared->count, count);
 	return error;
 }
 
@@ -444,10 +441,10 @@ static void add_summary(const struct sw_holders *view, const struct top_list *to
 		exclusive += view->dominators->retained_bytes[tops->nodes[i]];
 	sw_report_summary(view->report, "live_bytes", sw_json_bytes(view->whole));
 	sw_report_summary(view->report, "live_objects",
-			  json_integer(view->naming.heap->object_count));
+			  json_integer(view->live.heap->object_count));
 	sw_report_summary(view->report, "held_by_one_root_bytes", sw_json_bytes(exclusive));
 	sw_report_summary(view->report, "shared_bytes", sw_json_bytes(shared));
-	sw_report_summary(view->report, "roots", json_integer((json_int_t)tops->count));
+	sw_report_count(view->report, "roots", tops->count);
 }
 
 /* The rows of both tables, with their suspects: one search for all. */
@@ -469,7 +466,7 @@ static struct sw_error *find_suspects(const struct sw_holders *view, const struc
 		rows->suspects[i].top = tops->nodes[i];
 	for (size_t i = 0; i < rows->sets; i++)
 		rows->suspects[rows->roots + i].top = shared->sets[i].heaviest;
-	return sw_suspects_find(rows->suspects, rows->roots + rows->sets, &view->naming,
+	return sw_suspects_find(rows->suspects, rows->roots + rows->sets, &view->live,
 				view->dominators);
 }
 
@@ -505,7 +502,7 @@ struct sw_error *sw_holders_report(const struct sw_holders *view)
 	struct sw_error *error = list_tops(view, &tops);
 	if (error)
 		return error;
-	error = sw_shared_build(&shared, view->naming.graph, view->dominators, view->work);
+	error = sw_shared_build(&shared, view->live.graph, view->dominators, view->work);
 	if (!error)
 		error = add_tables(view, &tops, &shared);
 	if (!error)

@@ -7,7 +7,7 @@
 #include "command/naming.h"
 
 struct sw_holders {
-	struct sw_naming naming;
+	struct sw_live live;
 	const struct sw_dominators *dominators;
 	const char *const *titles; /* what root nodes are called instead, by root number; or NULL */
 	const struct sw_arguments *arguments; /* --limit, --min-fraction, --paths */

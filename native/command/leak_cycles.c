@@ -86,9 +86,7 @@ static struct sw_error *add_rows(struct sw_report *report, json_t *counts, json_
 	fclose(lines);
 	if (json_array_size(list))
 		sw_report_listing(report, "cycles", text);
-	if (json_array_size(counts) > json_array_size(list))
-		sw_report_omitted(report, "cycles",
-				  json_array_size(counts) - json_array_size(list));
+	sw_report_omitted(report, "cycles", json_array_size(counts), json_array_size(list));
 	free(text);
 	return NULL;
 }

@@ -24,19 +24,19 @@ static bool is_context(const struct sw_wait_view *view, sw_object referrer, sw_a
 		       void *unused)
 {
 	enum { DONE_TYPE = 24, DONE = 32 };
-	const struct sw_naming *naming = &view->naming;
-	sw_addr object = sw_heap_address(naming->heap, referrer), type, done;
-	const char *name = sw_naming_type_name(naming, sw_naming_type(naming, referrer));
+	const struct sw_live *live = &view->live;
+	sw_addr object = sw_heap_address(live->heap, referrer), type, done;
+	const char *name = sw_naming_type_name(live, sw_live_type(live, referrer));
 
 	(void)unused;
 	if (!strncmp(name, "context.", 8))
 		return true;
-	if (sw_heap_size(naming->heap, referrer) < DONE + 8 ||
-	    !sw_memory_u64(naming->go->memory, object + DONE_TYPE, &type) ||
-	    !sw_memory_u64(naming->go->memory, object + DONE, &done) || done != channel)
+	if (sw_heap_size(live->heap, referrer) < DONE + 8 ||
+	    !sw_memory_u64(live->go->memory, object + DONE_TYPE, &type) ||
+	    !sw_memory_u64(live->go->memory, object + DONE, &done) || done != channel)
 		return false;
-	sw_type found = sw_type_of_descriptor(naming->types, type);
-	return !strcmp(sw_naming_type_name(naming, found), "chan struct {}");
+	sw_type found = sw_type_of_descriptor(live->types, type);
+	return !strcmp(sw_naming_type_name(live, found), "chan struct {}");
 }
 
 static bool is_of_context(const struct sw_wait_view *view, sw_addr channel)
@@ -131,7 +131,7 @@ static void find_select(const struct sw_leak_evidence *evidence, struct sw_leak_
 
 static void find_lock(const struct sw_leak_evidence *evidence, struct sw_leak_pattern *out)
 {
-	const struct sw_go *go = evidence->wakers->view->naming.go;
+	const struct sw_go *go = evidence->wakers->view->live.go;
 	enum sw_waker_evidence seen;
 	uint32_t holder = sw_wakers_holder(evidence->wakers, evidence->on, &seen);
 

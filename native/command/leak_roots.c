@@ -19,7 +19,7 @@ static void free_packages(struct packages *packages, uint32_t count)
 
 static struct sw_error *group_by_package(const struct sw_holders *view, struct packages *packages)
 {
-	uint32_t count = view->naming.graph->root_count;
+	uint32_t count = view->live.graph->root_count;
 	char package[512];
 	packages->group_of = calloc(count + 1, sizeof(*packages->group_of));
 	packages->titles = calloc(count + 1, sizeof(*packages->titles));
@@ -27,7 +27,7 @@ static struct sw_error *group_by_package(const struct sw_holders *view, struct p
 	bool failed = !packages->group_of || !packages->titles || !known;
 
 	for (uint32_t i = 0; !failed && i < count; i++) {
-		sw_naming_package(&view->naming, view->naming.graph->object_count + i, package,
+		sw_naming_package(&view->live, view->live.graph->object_count + i, package,
 				  sizeof(package));
 		const char *name = *package ? package : "goroutines without a package";
 		json_t *first = json_object_get(known, name);
@@ -48,16 +48,16 @@ static struct sw_error *show_packages(const struct sw_holders *view)
 
 	struct sw_error *error = group_by_package(view, &packages);
 	if (!error)
-		error = sw_dominators_build(&dominators, view->naming.graph, view->naming.heap,
+		error = sw_dominators_build(&dominators, view->live.graph, view->live.heap,
 					    packages.group_of, work);
 	if (!error) {
 		struct sw_holders packaged = *view;
 		packaged.dominators = &dominators;
 		packaged.titles = packages.titles;
 		error = sw_holders_report(&packaged);
-		sw_dominators_free(&dominators, view->naming.graph, work);
+		sw_dominators_free(&dominators, view->live.graph, work);
 	}
-	free_packages(&packages, view->naming.graph->root_count);
+	free_packages(&packages, view->live.graph->root_count);
 	return error;
 }
 
@@ -65,27 +65,27 @@ static struct sw_error *show_packages(const struct sw_holders *view)
 static struct sw_error *show_types(const struct sw_holders *view)
 {
 	struct sw_type_tally tally;
-	struct sw_error *error = sw_type_tally_init(&tally, &view->naming);
+	struct sw_error *error = sw_type_tally_init(&tally, &view->live);
 	if (error)
 		return error;
 	char size[16];
-	for (sw_object object = 0; object < view->naming.graph->object_count; object++)
-		if (view->dominators->idom[object] >= view->naming.graph->object_count)
-			sw_type_tally_add(&tally, &view->naming, object,
+	for (sw_object object = 0; object < view->live.graph->object_count; object++)
+		if (view->dominators->idom[object] >= view->live.graph->object_count)
+			sw_type_tally_add(&tally, &view->live, object,
 					  view->dominators->retained_bytes[object]);
-	sw_type_tally_sort(&tally, &view->naming);
+	sw_type_tally_sort(&tally, &view->live);
 	if (tally.count)
 		sw_report_sentence(
 			view->report,
 			"Objects of type %s that roots hold directly retain %.1f %% of the live "
 			"heap (%s).",
-			sw_naming_type_name(&view->naming, tally.rows[0].type),
+			sw_naming_type_name(&view->live, tally.rows[0].type),
 			100 * sw_holders_share(view, tally.rows[0].bytes),
 			sw_text_bytes(tally.rows[0].bytes, size));
 	sw_report_summary(view->report, "live_bytes", sw_json_bytes(view->whole));
 	sw_report_summary(view->report, "live_objects",
-			  json_integer(view->naming.heap->object_count));
-	sw_type_tally_report(&tally, &view->naming, view->report, "types",
+			  json_integer(view->live.heap->object_count));
+	sw_type_tally_report(&tally, &view->live, view->report, "types",
 			     sw_arguments_limit(view->arguments), view->whole);
 	sw_type_tally_free(&tally);
 	return NULL;
@@ -99,13 +99,13 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct sw_dominators *dominators;
 	struct sw_error *error = sw_session_analyse(session);
 	if (!error)
-		error = sw_naming_init(&view.naming, session);
+		error = sw_session_live_graph(session, &view.live);
 	if (!error)
 		error = sw_session_dominators(session, &dominators);
 	if (error)
 		return error;
 	view.dominators = dominators;
-	view.whole = view.naming.heap->object_bytes;
+	view.whole = view.live.heap->object_bytes;
 
 	const char *by = sw_arguments_text(arguments, "by");
 	if (by && !strcmp(by, "type"))

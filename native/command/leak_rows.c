@@ -101,7 +101,7 @@ static void put_goids(const struct sw_wait_view *view, const struct sw_goroutine
 	fprintf(out, "      goroutine%s", cluster->count == 1 ? "" : "s");
 	for (size_t i = 0; i < cluster->count && i < GOIDS_TOLD; i++)
 		fprintf(out, " %" PRIu64,
-			view->naming.go->goroutines.items[cluster->members[i]].goid);
+			view->live.go->goroutines.items[cluster->members[i]].goid);
 	if (cluster->count > GOIDS_TOLD)
 		fprintf(out, " … %zu more", cluster->count - GOIDS_TOLD);
 	fputc('\n', out);

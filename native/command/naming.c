@@ -8,23 +8,6 @@
 
 enum { MAX_STEP = 256, MAX_EXPRESSION = 4096 };
 
-struct sw_error *sw_naming_init_types(struct sw_naming *naming, struct sw_session *session)
-{
-	memset(naming, 0, sizeof(*naming));
-	struct sw_error *error = sw_session_heap(session, &naming->heap);
-	if (!error)
-		error = sw_session_go(session, &naming->go);
-	if (!error)
-		error = sw_session_types(session, &naming->types, &naming->typing);
-	return error;
-}
-
-struct sw_error *sw_naming_init(struct sw_naming *naming, struct sw_session *session)
-{
-	struct sw_error *error = sw_naming_init_types(naming, session);
-	return error ? error : sw_session_graph(session, &naming->graph);
-}
-
 bool sw_object_walk_next(struct sw_object_walk *walk, const struct sw_heap *heap)
 {
 	bool is_first = !walk->span;
@@ -44,22 +27,17 @@ bool sw_object_walk_next(struct sw_object_walk *walk, const struct sw_heap *heap
 
 /* ---- types ---- */
 
-sw_type sw_naming_type(const struct sw_naming *naming, sw_object object)
+const char *sw_naming_type_name(const struct sw_live *live, sw_type type)
 {
-	return object < naming->typing->object_count ? naming->typing->types[object] : 0;
-}
-
-const char *sw_naming_type_name(const struct sw_naming *naming, sw_type type)
-{
-	const struct sw_type_info *info = type ? sw_type_info(naming->types, type) : NULL;
+	const struct sw_type_info *info = type ? sw_type_info(live->types, type) : NULL;
 	return info && info->name && *info->name ? info->name : "?";
 }
 
 /* ---- roots ---- */
 
-const struct sw_go_root *sw_naming_root(const struct sw_naming *naming, sw_node node)
+const struct sw_go_root *sw_naming_root(const struct sw_live *live, sw_node node)
 {
-	return &naming->go->roots.items[node - naming->graph->object_count];
+	return &live->go->roots.items[node - live->graph->object_count];
 }
 
 const char *sw_naming_root_kind(enum sw_go_root_kind kind)
@@ -87,9 +65,9 @@ const char *sw_naming_root_kind(enum sw_go_root_kind kind)
 	return "?";
 }
 
-void sw_naming_package(const struct sw_naming *naming, sw_node node, char *out, size_t size)
+void sw_naming_package(const struct sw_live *live, sw_node node, char *out, size_t size)
 {
-	const struct sw_go_root *root = sw_naming_root(naming, node);
+	const struct sw_go_root *root = sw_naming_root(live, node);
 	*out = 0;
 	if (root->kind == SW_GO_ROOT_GLOBAL || root->kind == SW_GO_ROOT_LOCAL)
 		snprintf(out, size, "%.*s", (int)sw_go_package_length(root->name), root->name);
@@ -100,29 +78,29 @@ void sw_naming_package(const struct sw_naming *naming, sw_node node, char *out, 
 /* ---- steps ---- */
 
 /* How an object refers to the next one: ".parser.buf", "[17]", `["k"]`, "" for a hidden part. */
-static void object_step(const struct sw_naming *naming, sw_object from, sw_object to, char *out)
+static void object_step(const struct sw_live *live, sw_object from, sw_object to, char *out)
 {
 	uint64_t offset;
 	sw_addr pointer;
-	sw_slot slot = sw_heap_select(naming->heap, from);
-	sw_type type = sw_naming_type(naming, from);
+	sw_slot slot = sw_heap_select(live->heap, from);
+	sw_type type = sw_live_type(live, from);
 
 	*out = 0;
-	if (!sw_heap_pointer_to(naming->heap, slot, to, &offset, &pointer))
+	if (!sw_heap_pointer_to(live->heap, slot, to, &offset, &pointer))
 		return;
 	if (type)
-		sw_value_step(naming->types, naming->go, naming->heap, type,
-			      sw_heap_slot_address(naming->heap, slot), offset, out, MAX_STEP);
+		sw_value_step(live->types, live->go, live->heap, type,
+			      sw_heap_slot_address(live->heap, slot), offset, out, MAX_STEP);
 	else
 		snprintf(out, MAX_STEP, ".(+0x%" PRIx64 ")", offset);
 }
 
 /* How a root refers to its object: the field of the variable that holds the pointer. */
-static void root_step(const struct sw_naming *naming, sw_node node, sw_object to, char *out)
+static void root_step(const struct sw_live *live, sw_node node, sw_object to, char *out)
 {
-	const struct sw_go_root *root = sw_naming_root(naming, node);
-	uint32_t number = node - naming->graph->object_count;
-	const struct sw_root_words *words = &naming->heap->root_words;
+	const struct sw_go_root *root = sw_naming_root(live, node);
+	uint32_t number = node - live->graph->object_count;
+	const struct sw_root_words *words = &live->heap->root_words;
 
 	*out = 0;
 	if (!root->type)
@@ -130,26 +108,26 @@ static void root_step(const struct sw_naming *naming, sw_node node, sw_object to
 	for (size_t i = 0; i < words->count; i++) {
 		const struct sw_root_word *word = &words->items[i];
 		if (word->root != number || !word->at ||
-		    sw_heap_object(naming->heap, word->pointer) != to)
+		    sw_heap_object(live->heap, word->pointer) != to)
 			continue;
 		char field[MAX_STEP - 1]; /* and a dot */
 		*field = 0;
-		sw_type_path(naming->types, sw_type_of_dwarf(naming->types, root->type),
+		sw_type_path(live->types, sw_type_of_dwarf(live->types, root->type),
 			     word->at - root->address + root->type_offset, field, sizeof(field));
 		snprintf(out, MAX_STEP, "%s%s", *field && *field != '[' ? "." : "", field);
 		return;
 	}
 }
 
-static void edge_step(const struct sw_naming *naming, sw_node from, sw_node to, char *out)
+static void edge_step(const struct sw_live *live, sw_node from, sw_node to, char *out)
 {
 	*out = 0;
-	if (sw_graph_is_root(naming->graph, to))
-		snprintf(out, MAX_STEP, ": %s", sw_naming_root(naming, to)->name);
-	else if (sw_graph_is_root(naming->graph, from))
-		root_step(naming, from, to, out);
+	if (sw_graph_is_root(live->graph, to))
+		snprintf(out, MAX_STEP, ": %s", sw_naming_root(live, to)->name);
+	else if (sw_graph_is_root(live->graph, from))
+		root_step(live, from, to, out);
 	else
-		object_step(naming, from, to, out);
+		object_step(live, from, to, out);
 }
 
 /* A run of steps that are all alike (a linked list) is written once with its number. */
@@ -193,63 +171,59 @@ static void add_step(struct expression *expression, const char *step)
 	snprintf(expression->last, sizeof(expression->last), "%s", step);
 }
 
-char *sw_naming_expression(const struct sw_naming *naming, const struct sw_path *path)
+char *sw_naming_expression(const struct sw_live *live, const struct sw_path *path)
 {
 	struct expression expression = {.length = 0};
 	char step[MAX_STEP];
 
 	if (!path->count)
 		return strdup("");
-	if (sw_graph_is_root(naming->graph, path->nodes[0]))
-		append(&expression, sw_naming_root(naming, path->nodes[0])->name);
+	if (sw_graph_is_root(live->graph, path->nodes[0]))
+		append(&expression, sw_naming_root(live, path->nodes[0])->name);
 	for (size_t i = 1; i < path->count; i++) {
-		edge_step(naming, path->nodes[i - 1], path->nodes[i], step);
+		edge_step(live, path->nodes[i - 1], path->nodes[i], step);
 		add_step(&expression, step);
 	}
 	flush_repeats(&expression);
 	return strdup(expression.text);
 }
 
-struct sw_live sw_naming_live(const struct sw_naming *naming)
+char *sw_naming_expression_to(const struct sw_live *live, sw_node node)
 {
-	return (struct sw_live){
-		.go = naming->go,
-		.heap = naming->heap,
-		.types = naming->types,
-		.typing = naming->typing,
-		.graph = naming->graph,
-		.warnings = naming->go->warnings,
-		.work = naming->go->work,
-		.reader = {.types = naming->types, .go = naming->go, .heap = naming->heap},
-	};
+	struct sw_path path = {0};
+	struct sw_error *error = sw_path_shortest(live->graph, node, &path);
+	char *expression = error ? NULL : sw_naming_expression(live, &path);
+	sw_error_free(error);
+	sw_path_free(&path);
+	return expression;
 }
 
-json_t *sw_naming_object(const struct sw_naming *naming, sw_object object)
+json_t *sw_naming_object(const struct sw_live *live, sw_object object)
 {
 	json_t *row = json_object();
-	json_object_set_new(row, "address", sw_json_address(sw_heap_address(naming->heap, object)));
-	const char *type = sw_naming_type_name(naming, sw_naming_type(naming, object));
+	json_object_set_new(row, "address", sw_json_address(sw_heap_address(live->heap, object)));
+	const char *type = sw_naming_type_name(live, sw_live_type(live, object));
 	json_object_set_new(row, "type", sw_json_string(type));
-	json_object_set_new(row, "size_bytes", sw_json_bytes(sw_heap_size(naming->heap, object)));
+	json_object_set_new(row, "size_bytes", sw_json_bytes(sw_heap_size(live->heap, object)));
 	return row;
 }
 
-static json_t *node_step(const struct sw_naming *naming, sw_node node, const char *step)
+static json_t *node_step(const struct sw_live *live, sw_node node, const char *step)
 {
 	json_t *row;
-	if (sw_graph_is_root(naming->graph, node)) {
-		const struct sw_go_root *root = sw_naming_root(naming, node);
+	if (sw_graph_is_root(live->graph, node)) {
+		const struct sw_go_root *root = sw_naming_root(live, node);
 		row = json_object();
 		json_object_set_new(row, "step", sw_json_string(root->name));
 		json_object_set_new(row, "kind", json_string(sw_naming_root_kind(root->kind)));
 		return row;
 	}
-	row = sw_naming_object(naming, node);
+	row = sw_naming_object(live, node);
 	json_object_set_new(row, "step", sw_json_string(step));
 	return row;
 }
 
-json_t *sw_naming_steps(const struct sw_naming *naming, const struct sw_path *path)
+json_t *sw_naming_steps(const struct sw_live *live, const struct sw_path *path)
 {
 	enum { ENDS = 32 }; /* of a very long path both ends are shown */
 	json_t *steps = json_array();
@@ -266,18 +240,18 @@ json_t *sw_naming_steps(const struct sw_naming *naming, const struct sw_path *pa
 		}
 		*step = 0;
 		if (i)
-			edge_step(naming, path->nodes[i - 1], path->nodes[i], step);
-		json_array_append_new(steps, node_step(naming, path->nodes[i], step));
+			edge_step(live, path->nodes[i - 1], path->nodes[i], step);
+		json_array_append_new(steps, node_step(live, path->nodes[i], step));
 	}
 	return steps;
 }
 
 /* ---- addresses ---- */
 
-struct sw_error *sw_naming_find(const struct sw_naming *naming, sw_addr address, sw_object *out)
+struct sw_error *sw_naming_find(const struct sw_live *live, sw_addr address, sw_object *out)
 {
-	sw_slot slot = sw_heap_slot(naming->heap, address);
-	*out = sw_heap_object(naming->heap, address);
+	sw_slot slot = sw_heap_slot(live->heap, address);
+	*out = sw_heap_object(live->heap, address);
 	if (*out != SW_NO_OBJECT)
 		return NULL;
 	if (slot == SW_NO_SLOT)
@@ -285,13 +259,12 @@ struct sw_error *sw_naming_find(const struct sw_naming *naming, sw_addr address,
 			sw_error_format(SW_ERR_NOT_FOUND,
 					"no object of the Go heap is at 0x%" PRIx64, address),
 			"addresses of objects come from find TYPE, or a debugger's print");
-	const struct sw_span *span = sw_heap_slot_span(naming->heap, slot);
+	const struct sw_span *span = sw_heap_slot_span(live->heap, slot);
 	bool is_free =
-		!sw_go_span_is_live(&naming->go->spans.items[span->owner], slot - span->first_slot);
+		!sw_go_span_is_live(&live->go->spans.items[span->owner], slot - span->first_slot);
 	return sw_error_hint(sw_error_format(SW_ERR_NOT_FOUND,
 					     "the slot of %" PRIu64 " bytes at 0x%" PRIx64 " is %s",
-					     span->elemsize,
-					     sw_heap_slot_address(naming->heap, slot),
+					     span->elemsize, sw_heap_slot_address(live->heap, slot),
 					     is_free ? "free" : "garbage"),
 			     "nothing holds it; the next collection %s",
 			     is_free ? "or allocation may use it" : "frees it");

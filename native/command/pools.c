@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { FINDINGS = 10 }; /* of one kind */
+enum {
+	FINDINGS = 10,	/* of one kind */
+	MUCH = 1 << 20, /* bytes */
+};
 
 /* ---- types that the user calls requests ---- */
 
@@ -103,13 +106,6 @@ static struct totals add_up(const struct sw_pools_view *view)
 	return totals;
 }
 
-static const char *amount(uint64_t count, const char *noun, char *out)
-{
-	char digits[32];
-	snprintf(out, 64, "%s %s%s", sw_text_count(count, digits), noun, count == 1 ? "" : "s");
-	return out;
-}
-
 static void add_sentences(struct sw_pools_view *view, const struct totals *totals)
 {
 	char text[64], more[64], size[16];
@@ -118,32 +114,32 @@ static void add_sentences(struct sw_pools_view *view, const struct totals *total
 	if (dirty[SW_POOL_TWICE])
 		sw_report_sentence(view->report,
 				   "%s %s in a pool twice: two will get the same one.",
-				   amount(dirty[SW_POOL_TWICE], "element", text),
+				   sw_text_amount(dirty[SW_POOL_TWICE], "element", text),
 				   dirty[SW_POOL_TWICE] == 1 ? "lies" : "lie");
 	if (dirty[SW_POOL_REFERENCED])
 		sw_report_sentence(view->report,
 				   "%s in pools %s still in use elsewhere: whoever takes one next "
 				   "writes into it.",
-				   amount(dirty[SW_POOL_REFERENCED], "element", text),
+				   sw_text_amount(dirty[SW_POOL_REFERENCED], "element", text),
 				   dirty[SW_POOL_REFERENCED] == 1 ? "is" : "are");
 	if (dirty[SW_POOL_REQUEST])
 		sw_report_sentence(view->report,
 				   "%s in pools still %s a request, connection or context; %s live "
 				   "for that alone.",
-				   amount(dirty[SW_POOL_REQUEST], "element", text),
+				   sw_text_amount(dirty[SW_POOL_REQUEST], "element", text),
 				   dirty[SW_POOL_REQUEST] == 1 ? "keeps" : "keep",
 				   sw_text_bytes(totals->kept_bytes, size));
 	if (totals->oversized)
 		sw_report_sentence(view->report, "%s far larger than the others of %s: %s.",
 				   totals->oversized == 1
 					   ? "1 element is"
-					   : amount(totals->oversized, "element", text),
+					   : sw_text_amount(totals->oversized, "element", text),
 				   totals->oversized == 1 ? "its pool" : "their pools",
 				   sw_text_bytes(totals->oversized_bytes, size));
 	sw_report_sentence(view->report, "%s %s %s, %s.",
-			   amount(view->pools.list.count, "pool", text),
+			   sw_text_amount(view->pools.list.count, "pool", text),
 			   view->pools.list.count == 1 ? "holds" : "hold",
-			   amount(view->pools.elements.count, "element", more),
+			   sw_text_amount(view->pools.elements.count, "element", more),
 			   sw_text_bytes(totals->bytes, size));
 }
 
@@ -167,8 +163,8 @@ static void add_summary(struct sw_pools_view *view, const struct totals *totals)
 		{"oversized_bytes", totals->oversized_bytes},
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		sw_report_summary(view->report, numbers[i].key,
-				  json_integer((json_int_t)numbers[i].value));
+		sw_report_count(view->report, numbers[i].key, numbers[i].value);
+	sw_report_summary_keys(view->report, "victims overhead_bytes");
 }
 
 /* ---- findings ---- */
@@ -192,10 +188,10 @@ static void describe(struct sw_pools_view *view, uint32_t pool, const struct sw_
 		     uint64_t elements, uint64_t bytes, char *out, size_t size)
 {
 	const char *name = sw_pools_name(view, pool);
-	const char *type = sw_naming_type_name(&view->naming, dirt->type);
+	const char *type = sw_naming_type_name(&view->live, dirt->type);
 	char text[64], kept[16], *holder = sw_pools_holder(view, dirt);
 
-	amount(elements, "element", text);
+	sw_text_amount(elements, "element", text);
 	sw_text_bytes(bytes, kept);
 	switch (dirt->kind) {
 	case SW_POOL_TWICE:
@@ -209,15 +205,23 @@ static void describe(struct sw_pools_view *view, uint32_t pool, const struct sw_
 			 *dirt->path ? "the array of " : "one", dirt->path);
 		break;
 	case SW_POOL_REQUEST:
-		snprintf(out, size, "%s: %s keep a %s by %s; %s live for that alone", name, text,
-			 type, dirt->path, kept);
+		snprintf(out, size, "%s: %s %s a %s by %s; %s live for that alone", name, text,
+			 elements == 1 ? "keeps" : "keep", type, dirt->path, kept);
 		break;
 	default:
-		snprintf(out, size,
-			 "%s: %s lead to a %s of their own by %s, which lives on without", name,
-			 text, type, dirt->path);
+		snprintf(out, size, "%s: %s %s to a %s of their own by %s, which lives on without",
+			 name, text, elements == 1 ? "leads" : "lead", type, dirt->path);
 	}
 	free(holder);
+}
+
+/* Some pools of the libraries keep the last request until somebody takes the element
+ * (golang.org/x/net/http2.responseWriterStatePool): that is worth a word when it is much. */
+static enum sw_grade grade_of_bytes(const struct sw_pools_view *view, uint64_t bytes)
+{
+	if (bytes < MUCH)
+		return SW_GRADE_P3;
+	return bytes > view->live.heap->object_bytes / 4 ? SW_GRADE_P1 : SW_GRADE_P2;
 }
 
 static enum sw_grade grade_of(const struct sw_pools_view *view, const struct sw_pool_dirt *dirt,
@@ -229,12 +233,12 @@ static enum sw_grade grade_of(const struct sw_pools_view *view, const struct sw_
 	case SW_POOL_REFERENCED:
 		/* A frame may just be about to end. */
 		return dirt->holder >= view->live.heap->object_count &&
-				       sw_naming_root(&view->naming, dirt->holder)->kind !=
+				       sw_naming_root(&view->live, dirt->holder)->kind !=
 					       SW_GO_ROOT_GLOBAL
 			       ? SW_GRADE_P2
 			       : SW_GRADE_P1;
 	case SW_POOL_REQUEST:
-		return bytes > view->live.heap->object_bytes / 4 ? SW_GRADE_P1 : SW_GRADE_P2;
+		return grade_of_bytes(view, bytes);
 	default:
 		return SW_GRADE_P3;
 	}
@@ -277,7 +281,7 @@ static bool add_size_finding(struct sw_pools_view *view, uint32_t index)
 	if (!sizes->oversized)
 		return false;
 	bool is_alone = pool->count == 1;
-	amount(sizes->oversized, "element", count);
+	sw_text_amount(sizes->oversized, "element", count);
 	sw_text_bytes(sizes->oversized_bytes, held);
 	sw_text_bytes(sizes->median, median);
 	if (is_alone)
@@ -293,11 +297,8 @@ static bool add_size_finding(struct sw_pools_view *view, uint32_t index)
 	json_object_set_new(evidence, "elements", json_integer(sizes->oversized));
 	json_object_set_new(evidence, "held_bytes", sw_json_bytes(sizes->oversized_bytes));
 	json_object_set_new(evidence, "median_bytes", sw_json_bytes(sizes->median));
-	bool is_much = sizes->oversized_bytes > view->live.heap->object_bytes / 4;
 	sw_report_finding(view->report,
-			  is_alone  ? SW_GRADE_P3
-			  : is_much ? SW_GRADE_P1
-				    : SW_GRADE_P2,
+			  is_alone ? SW_GRADE_P3 : grade_of_bytes(view, sizes->oversized_bytes),
 			  "pool_oversized", message, evidence, next);
 	return true;
 }
@@ -336,8 +337,6 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 				     .report = report,
 				     .least = sw_arguments_size(arguments, "oversized")};
 	struct sw_error *error = sw_session_live(session, &view.live);
-	if (!error)
-		error = sw_naming_init(&view.naming, session);
 	view.live.warnings = &view.warnings;
 	if (!error)
 		error = find(&view);

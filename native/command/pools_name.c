@@ -48,7 +48,7 @@ static char *name_by_object(const struct sw_pools_view *view, const struct sw_po
 		const struct sw_path *path = &paths[i];
 		if (!name && path->count > 1 &&
 		    !is_list_of_pools(view, path->nodes[path->count - 2], pool->type)) {
-			char *expression = sw_naming_expression(&view->naming, path);
+			char *expression = sw_naming_expression(&view->live, path);
 			field(view, sw_live_type(&view->live, pool->holder),
 			      pool->address - sw_live_start(&view->live, pool->holder), step);
 			if (asprintf(&name, "%s%s", expression ? expression : "?", step) < 0)
@@ -61,6 +61,25 @@ static char *name_by_object(const struct sw_pools_view *view, const struct sw_po
 	return name ? name : strdup("a sync.Pool that the program let go of");
 }
 
+/* A root without a type begins at its first pointer, which may be behind the pool's start:
+ * "net/http.data+0x8390" becomes "net/http.data+0x8380". */
+static char *name_by_offset(const struct sw_go_root *root, const struct sw_pool *pool)
+{
+	const char *plus = strrchr(root->name, '+');
+	int64_t by = (int64_t)(pool->address - root->address);
+	char *end = NULL, *name = NULL;
+	uint64_t offset = plus ? strtoull(plus + 1, &end, 16) : 0;
+	int written;
+
+	if (plus && end != plus + 1 && !*end && (by >= 0 || offset >= (uint64_t)-by))
+		written = asprintf(&name, "%.*s+0x%" PRIx64, (int)(plus - root->name), root->name,
+				   offset + (uint64_t)by);
+	else
+		written = asprintf(&name, "%s%c0x%" PRIx64, root->name, by < 0 ? '-' : '+',
+				   (uint64_t)(by < 0 ? -by : by));
+	return written < 0 ? NULL : name;
+}
+
 static char *name_by_root(const struct sw_pools_view *view, const struct sw_pool *pool)
 {
 	const struct sw_go_root *root = &view->live.go->roots.items[pool->root];
@@ -69,10 +88,8 @@ static char *name_by_root(const struct sw_pools_view *view, const struct sw_pool
 
 	if (type && pool->address >= root->address)
 		field(view, type, pool->address - root->address, step);
-	else if (pool->address > root->address)
-		snprintf(step, sizeof(step), "+0x%" PRIx64, pool->address - root->address);
-	else if (pool->address < root->address)
-		snprintf(step, sizeof(step), "-0x%" PRIx64, root->address - pool->address);
+	else if (pool->address != root->address)
+		return name_by_offset(root, pool);
 	return asprintf(&name, "%s%s", root->name, step) < 0 ? NULL : name;
 }
 
@@ -104,7 +121,7 @@ const char *sw_pools_name(struct sw_pools_view *view, uint32_t number)
 
 const char *sw_pools_element_type(const struct sw_pools_view *view, uint32_t element)
 {
-	return sw_naming_type_name(&view->naming, view->pools.elements.items[element].value.type);
+	return sw_naming_type_name(&view->live, view->pools.elements.items[element].value.type);
 }
 
 char *sw_pools_function(const struct sw_pools_view *view, sw_addr entry)
@@ -128,7 +145,7 @@ static void last_step(const struct sw_pools_view *view, const struct sw_pool_dir
 			      slot, dirt->at - slot, out, MAX_STEP);
 		return;
 	}
-	const struct sw_go_root *root = sw_naming_root(&view->naming, dirt->holder);
+	const struct sw_go_root *root = sw_naming_root(&view->live, dirt->holder);
 	if (root->type && dirt->at >= root->address)
 		sw_value_root_step(live->types, sw_type_of_dwarf(live->types, root->type),
 				   dirt->at - root->address + root->type_offset, out, MAX_STEP);
@@ -136,16 +153,11 @@ static void last_step(const struct sw_pools_view *view, const struct sw_pool_dir
 
 char *sw_pools_holder(const struct sw_pools_view *view, const struct sw_pool_dirt *dirt)
 {
-	struct sw_path path = {0};
-	char step[MAX_STEP], *expression = NULL, *out = NULL;
+	char step[MAX_STEP], *expression, *out = NULL;
 
 	if (dirt->holder == SW_NO_NODE)
 		return NULL;
-	struct sw_error *error = sw_path_shortest(view->live.graph, dirt->holder, &path);
-	if (!error)
-		expression = sw_naming_expression(&view->naming, &path);
-	sw_error_free(error);
-	sw_path_free(&path);
+	expression = sw_naming_expression_to(&view->live, dirt->holder);
 	last_step(view, dirt, step);
 	if (asprintf(&out, "%s%s", expression ? expression : "?", step) < 0)
 		out = NULL;

@@ -3,23 +3,6 @@
 
 #include <stdio.h>
 
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
-}
-
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *owned_text(char *text)
-{
-	json_t *value = text ? sw_json_string(text) : json_null();
-	free(text);
-	return value;
-}
-
 const char *sw_pools_dirt_word(uint8_t kind)
 {
 	static const char *const words[SW_POOL_DIRT_KINDS] = {
@@ -70,12 +53,13 @@ static json_t *types_of(const struct sw_pools_view *view, const struct sw_pool *
 		}
 		if (at == json_array_size(types)) {
 			row = json_object();
-			set(row, "type", sw_json_string(name));
-			set(row, "elements", number(0));
-			set(row, "body_bytes",
-			    sw_json_bytes(
-				    sw_type_info(view->live.types, element->body.type)->size));
-			set(row, "total_bytes", sw_json_bytes(0));
+			json_object_set_new(row, "type", sw_json_string(name));
+			json_object_set_new(row, "elements", sw_json_count(0));
+			json_object_set_new(
+				row, "body_bytes",
+				sw_json_bytes(
+					sw_type_info(view->live.types, element->body.type)->size));
+			json_object_set_new(row, "total_bytes", sw_json_bytes(0));
 			json_array_append_new(types, row);
 		}
 		json_t *elements = json_object_get(row, "elements");
@@ -102,40 +86,29 @@ static json_t *pool_row(struct sw_pools_view *view, uint32_t index)
 		victims += view->pools.elements.items[i].is_victim;
 		private += view->pools.elements.items[i].is_private;
 	}
-	set(row, "pool", sw_json_string(sw_pools_name(view, index)));
-	set(row, "address", sw_json_address(pool->address));
-	set(row, "element_type", first_type(view, pool));
-	set(row, "elements", number(pool->count));
-	set(row, "victims", number(victims));
-	set(row, "private_elements", number(private));
-	set(row, "shared_elements", number(pool->count - private));
-	set(row, "processors", number(pool->slots));
-	set(row, "held_bytes", sw_json_bytes(pool->bytes));
-	set(row, "median_bytes", sw_json_bytes(sizes->median));
-	set(row, "largest_bytes", sw_json_bytes(sizes->largest));
-	set(row, "overhead_bytes", sw_json_bytes(pool->overhead_bytes));
-	set(row, "retained_bytes", sw_json_bytes(pool->retained_bytes));
-	set(row, "dirty",
-	    number(sw_pools_count_dirty(view, index, SW_POOL_TWICE, &bytes) +
-		   sw_pools_count_dirty(view, index, SW_POOL_REFERENCED, &bytes) +
-		   sw_pools_count_dirty(view, index, SW_POOL_REQUEST, &bytes)));
-	set(row, "oversized", number(sizes->oversized));
-	set(row, "new", owned_text(sw_pools_function(view, pool->constructor)));
-	set(row, "element_types", types_of(view, pool));
+	json_object_set_new(row, "pool", sw_json_string(sw_pools_name(view, index)));
+	json_object_set_new(row, "address", sw_json_address(pool->address));
+	json_object_set_new(row, "element_type", first_type(view, pool));
+	json_object_set_new(row, "elements", sw_json_count(pool->count));
+	json_object_set_new(row, "victims", sw_json_count(victims));
+	json_object_set_new(row, "private_elements", sw_json_count(private));
+	json_object_set_new(row, "shared_elements", sw_json_count(pool->count - private));
+	json_object_set_new(row, "processors", sw_json_count(pool->slots));
+	json_object_set_new(row, "held_bytes", sw_json_bytes(pool->bytes));
+	json_object_set_new(row, "median_bytes", sw_json_bytes(sizes->median));
+	json_object_set_new(row, "largest_bytes", sw_json_bytes(sizes->largest));
+	json_object_set_new(row, "overhead_bytes", sw_json_bytes(pool->overhead_bytes));
+	json_object_set_new(row, "retained_bytes", sw_json_bytes(pool->retained_bytes));
+	json_object_set_new(
+		row, "dirty",
+		sw_json_count(sw_pools_count_dirty(view, index, SW_POOL_TWICE, &bytes) +
+			      sw_pools_count_dirty(view, index, SW_POOL_REFERENCED, &bytes) +
+			      sw_pools_count_dirty(view, index, SW_POOL_REQUEST, &bytes)));
+	json_object_set_new(row, "oversized", sw_json_count(sizes->oversized));
+	json_object_set_new(row, "new",
+			    sw_json_take_string(sw_pools_function(view, pool->constructor)));
+	json_object_set_new(row, "element_types", types_of(view, pool));
 	return row;
-}
-
-/* Counts a row; is it within the limit? */
-static bool takes(const struct sw_pools_view *view, uint64_t *rows)
-{
-	return ++*rows <= sw_arguments_limit(view->arguments);
-}
-
-static void end_table(struct sw_pools_view *view, const char *table, uint64_t rows)
-{
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	if (rows > limit)
-		sw_report_omitted(view->report, table, rows - limit);
 }
 
 static void add_pools(struct sw_pools_view *view)
@@ -146,9 +119,9 @@ static void add_pools(struct sw_pools_view *view)
 			"pool elements victims element_type held_bytes median_bytes largest_bytes "
 			"dirty oversized new");
 	for (size_t i = 0; i < view->pools.list.count; i++)
-		if (takes(view, &rows))
+		if (sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, "pools", pool_row(view, view->order[i]));
-	end_table(view, "pools", rows);
+	sw_report_omitted(view->report, "pools", rows, sw_arguments_limit(view->arguments));
 }
 
 /* ---- elements ---- */
@@ -158,10 +131,11 @@ static json_t *element_row(struct sw_pools_view *view, uint32_t number)
 	const struct sw_pool_element *element = &view->pools.elements.items[number];
 	json_t *row = json_object();
 
-	set(row, "pool", sw_json_string(sw_pools_name(view, element->pool)));
-	set(row, "address", sw_json_address(element->body.addr));
-	set(row, "element_type", sw_json_string(sw_pools_element_type(view, number)));
-	set(row, "victim", json_boolean(element->is_victim));
+	json_object_set_new(row, "pool", sw_json_string(sw_pools_name(view, element->pool)));
+	json_object_set_new(row, "address", sw_json_address(element->body.addr));
+	json_object_set_new(row, "element_type",
+			    sw_json_string(sw_pools_element_type(view, number)));
+	json_object_set_new(row, "victim", json_boolean(element->is_victim));
 	return row;
 }
 
@@ -178,28 +152,30 @@ static void add_oversized(struct sw_pools_view *view)
 		for (uint32_t k = pool->first; k < pool->first + pool->count; k++) {
 			uint64_t bytes = view->pools.elements.items[k].bytes;
 			if (!sw_pool_is_oversized(sizes, pool, bytes, view->least) ||
-			    !takes(view, &rows))
+			    !sw_arguments_takes(view->arguments, &rows))
 				continue;
 			json_t *row = element_row(view, k);
-			set(row, "size_bytes", sw_json_bytes(bytes));
-			set(row, "median_bytes", sw_json_bytes(sizes->median));
+			json_object_set_new(row, "size_bytes", sw_json_bytes(bytes));
+			json_object_set_new(row, "median_bytes", sw_json_bytes(sizes->median));
 			sw_report_row(view->report, "oversized", row);
 		}
 	}
-	end_table(view, "oversized", rows);
+	sw_report_omitted(view->report, "oversized", rows, sw_arguments_limit(view->arguments));
 }
 
 static json_t *dirt_row(struct sw_pools_view *view, const struct sw_pool_dirt *dirt)
 {
 	json_t *row = element_row(view, dirt->element);
 
-	set(row, "fault", json_string(sw_pools_dirt_word(dirt->kind)));
-	set(row, "path", sw_json_string(dirt->path));
-	set(row, "object_address", sw_json_address(sw_heap_address(view->live.heap, dirt->object)));
-	set(row, "object_type", sw_json_string(sw_naming_type_name(&view->naming, dirt->type)));
-	set(row, "held_by", owned_text(sw_pools_holder(view, dirt)));
-	set(row, "times", number(dirt->times));
-	set(row, "kept_bytes", sw_json_bytes(dirt->bytes));
+	json_object_set_new(row, "fault", json_string(sw_pools_dirt_word(dirt->kind)));
+	json_object_set_new(row, "path", sw_json_string(dirt->path));
+	json_object_set_new(row, "object_address",
+			    sw_json_address(sw_heap_address(view->live.heap, dirt->object)));
+	json_object_set_new(row, "object_type",
+			    sw_json_string(sw_naming_type_name(&view->live, dirt->type)));
+	json_object_set_new(row, "held_by", sw_json_take_string(sw_pools_holder(view, dirt)));
+	json_object_set_new(row, "times", sw_json_count(dirt->times));
+	json_object_set_new(row, "kept_bytes", sw_json_bytes(dirt->bytes));
 	return row;
 }
 
@@ -211,10 +187,11 @@ static void add_dirty(struct sw_pools_view *view)
 			"fault pool address element_type path object_type held_by kept_bytes");
 	for (uint8_t kind = 0; kind < SW_POOL_DIRT_KINDS; kind++)
 		for (size_t i = 0; i < view->dirt.count; i++)
-			if (view->dirt.items[i].kind == kind && takes(view, &rows))
+			if (view->dirt.items[i].kind == kind &&
+			    sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "dirty",
 					      dirt_row(view, &view->dirt.items[i]));
-	end_table(view, "dirty", rows);
+	sw_report_omitted(view->report, "dirty", rows, sw_arguments_limit(view->arguments));
 }
 
 void sw_pools_tables(struct sw_pools_view *view)

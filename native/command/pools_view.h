@@ -7,7 +7,6 @@
 #include "library/pool_dirt.h"
 
 struct sw_pools_view {
-	struct sw_naming naming;
 	struct sw_live live;
 	const struct sw_arguments *arguments;
 	struct sw_report *report;

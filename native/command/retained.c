@@ -22,36 +22,36 @@ static bool is_inside(struct subtree *subtree, sw_node node, sw_node super)
 	return inside;
 }
 
-static struct sw_error *tally_subtree(const struct sw_naming *naming,
+static struct sw_error *tally_subtree(const struct sw_live *live,
 				      const struct sw_dominators *dominators, sw_node top,
 				      struct sw_type_tally *tally)
 {
-	size_t words = sw_bitset_words(naming->graph->node_count);
+	size_t words = sw_bitset_words(live->graph->node_count);
 	struct subtree subtree = {dominators, calloc(words, 8), calloc(words, 8)};
 	struct sw_error *error = subtree.inside && subtree.outside ? NULL : sw_error_memory();
 
 	struct sw_object_walk walk = {0};
 	if (!error)
 		sw_bitset_set(subtree.inside, top);
-	while (!error && sw_object_walk_next(&walk, naming->heap))
-		if (is_inside(&subtree, walk.object, naming->graph->super))
-			sw_type_tally_add(tally, naming, walk.object, walk.span->elemsize);
+	while (!error && sw_object_walk_next(&walk, live->heap))
+		if (is_inside(&subtree, walk.object, live->graph->super))
+			sw_type_tally_add(tally, live, walk.object, walk.span->elemsize);
 	free(subtree.inside);
 	free(subtree.outside);
 	return error;
 }
 
-static void add_report(struct sw_report *report, const struct sw_naming *naming,
+static void add_report(struct sw_report *report, const struct sw_live *live,
 		       const struct sw_dominators *dominators, sw_object object)
 {
 	char bytes[16], count[32];
-	sw_addr address = sw_heap_address(naming->heap, object);
+	sw_addr address = sw_heap_address(live->heap, object);
 	sw_report_sentence(report,
 			   "Without the %s at 0x%" PRIx64 ", %s in %s objects would be free.",
-			   sw_naming_type_name(naming, sw_naming_type(naming, object)), address,
+			   sw_naming_type_name(live, sw_live_type(live, object)), address,
 			   sw_text_bytes(dominators->retained_bytes[object], bytes),
 			   sw_text_count(dominators->retained_objects[object], count));
-	sw_report_summary(report, "object", sw_naming_object(naming, object));
+	sw_report_summary(report, "object", sw_naming_object(live, object));
 	sw_report_summary(report, "retained_bytes",
 			  sw_json_bytes(dominators->retained_bytes[object]));
 	sw_report_summary(report, "retained_objects",
@@ -62,7 +62,7 @@ static void add_report(struct sw_report *report, const struct sw_naming *naming,
 static struct sw_error *run(struct sw_session *session, const struct sw_arguments *arguments,
 			    struct sw_report *report)
 {
-	struct sw_naming naming;
+	struct sw_live live;
 	struct sw_dominators *dominators;
 	struct sw_type_tally tally;
 	sw_addr address;
@@ -72,21 +72,20 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	if (!error)
 		error = sw_session_analyse(session);
 	if (!error)
-		error = sw_naming_init(&naming, session);
+		error = sw_session_live_graph(session, &live);
 	if (!error)
-		error = sw_naming_find(&naming, address, &object);
+		error = sw_naming_find(&live, address, &object);
 	if (!error)
 		error = sw_session_dominators(session, &dominators);
 	if (!error)
-		error = sw_type_tally_init(&tally, &naming);
+		error = sw_type_tally_init(&tally, &live);
 	if (error)
 		return error;
-	error = tally_subtree(&naming, dominators, object, &tally);
+	error = tally_subtree(&live, dominators, object, &tally);
 	if (!error) {
-		sw_type_tally_sort(&tally, &naming);
-		add_report(report, &naming, dominators, object);
-		sw_type_tally_report(&tally, &naming, report, "types",
-				     sw_arguments_limit(arguments),
+		sw_type_tally_sort(&tally, &live);
+		add_report(report, &live, dominators, object);
+		sw_type_tally_report(&tally, &live, report, "types", sw_arguments_limit(arguments),
 				     dominators->retained_bytes[object]);
 	}
 	sw_type_tally_free(&tally);

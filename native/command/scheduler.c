@@ -4,46 +4,41 @@
 
 /* ---- the summary ---- */
 
-static void add_number(struct sw_scheduler_view *view, const char *key, uint64_t value)
-{
-	sw_report_summary(view->report, key, json_integer((json_int_t)value));
-}
-
 static void summarize_threads(struct sw_scheduler_view *view)
 {
 	const struct sw_go_scheduler *scheduler = &view->scheduler;
 
-	add_number(view, "ps", view->ps);
-	add_number(view, "idle_ps", view->p_status[SW_GO_P_IDLE]);
-	add_number(view, "running_ps", view->p_status[SW_GO_P_RUNNING]);
-	add_number(view, "syscall_ps", view->p_status[SW_GO_P_SYSCALL]);
-	add_number(view, "stopped_ps", view->p_status[SW_GO_P_GCSTOP]);
-	add_number(view, "ms", scheduler->ms.count);
-	add_number(view, "running_ms", view->m_state[SW_GO_M_RUNNING]);
-	add_number(view, "syscall_ms", view->m_state[SW_GO_M_SYSCALL]);
-	add_number(view, "cgo_ms", view->m_state[SW_GO_M_CGO]);
-	add_number(view, "spinning_ms", view->m_state[SW_GO_M_SPINNING]);
-	add_number(view, "idle_ms", view->m_state[SW_GO_M_IDLE]);
-	add_number(view, "locked_ms", view->m_state[SW_GO_M_LOCKED]);
-	add_number(view, "extra_ms", view->m_state[SW_GO_M_EXTRA]);
-	add_number(view, "other_threads", scheduler->other_threads);
+	sw_report_count(view->report, "ps", view->ps);
+	sw_report_count(view->report, "idle_ps", view->p_status[SW_GO_P_IDLE]);
+	sw_report_count(view->report, "running_ps", view->p_status[SW_GO_P_RUNNING]);
+	sw_report_count(view->report, "syscall_ps", view->p_status[SW_GO_P_SYSCALL]);
+	sw_report_count(view->report, "stopped_ps", view->p_status[SW_GO_P_GCSTOP]);
+	sw_report_count(view->report, "ms", scheduler->ms.count);
+	sw_report_count(view->report, "running_ms", view->m_state[SW_GO_M_RUNNING]);
+	sw_report_count(view->report, "syscall_ms", view->m_state[SW_GO_M_SYSCALL]);
+	sw_report_count(view->report, "cgo_ms", view->m_state[SW_GO_M_CGO]);
+	sw_report_count(view->report, "spinning_ms", view->m_state[SW_GO_M_SPINNING]);
+	sw_report_count(view->report, "idle_ms", view->m_state[SW_GO_M_IDLE]);
+	sw_report_count(view->report, "locked_ms", view->m_state[SW_GO_M_LOCKED]);
+	sw_report_count(view->report, "extra_ms", view->m_state[SW_GO_M_EXTRA]);
+	sw_report_count(view->report, "other_threads", scheduler->other_threads);
 	if (scheduler->has_sched)
-		add_number(view, "max_ms", (uint64_t)scheduler->maxmcount);
+		sw_report_count(view->report, "max_ms", (uint64_t)scheduler->maxmcount);
 }
 
 static void summarize_goroutines(struct sw_scheduler_view *view)
 {
 	const struct sw_go_scheduler *scheduler = &view->scheduler;
 
-	add_number(view, "goroutines", view->go->goroutines.count);
-	add_number(view, "runnable_goroutines", scheduler->runnable);
-	add_number(view, "unqueued_goroutines", scheduler->unqueued);
-	add_number(view, "locked_goroutines", view->locked);
-	add_number(view, "timers", view->timers);
+	sw_report_count(view->report, "goroutines", view->go->goroutines.count);
+	sw_report_count(view->report, "runnable_goroutines", scheduler->runnable);
+	sw_report_count(view->report, "unqueued_goroutines", scheduler->unqueued);
+	sw_report_count(view->report, "locked_goroutines", view->locked);
+	sw_report_count(view->report, "timers", view->timers);
 	if (!scheduler->has_sched)
 		return;
-	add_number(view, "global_run_queue", scheduler->global_queued);
-	add_number(view, "goroutines_created", scheduler->goroutines_created);
+	sw_report_count(view->report, "global_run_queue", scheduler->global_queued);
+	sw_report_count(view->report, "goroutines_created", scheduler->goroutines_created);
 	sw_report_summary(view->report, "sysmon",
 			  json_string(scheduler->sysmon_sleeps ? "asleep" : "awake"));
 	sw_report_summary(view->report, "is_polling", json_boolean(!scheduler->lastpoll));
@@ -65,12 +60,12 @@ static void summarize_collector(struct sw_scheduler_view *view)
 		if (!strcmp(stats.fields[i].name, "NumForcedGC"))
 			forced = stats.fields[i].value;
 	sw_report_summary(view->report, "gc_phase", json_string(sw_scheduler_phase(view->go)));
-	add_number(view, "gc_cycles", stats.num_gc);
-	add_number(view, "forced_gc_cycles", forced);
-	add_number(view, "gc_workers", view->workers);
-	add_number(view, "active_gc_workers", view->working);
-	add_number(view, "gc_assist_marking", view->assist_marking);
-	add_number(view, "gc_assist_wait", view->assist_wait);
+	sw_report_count(view->report, "gc_cycles", stats.num_gc);
+	sw_report_count(view->report, "forced_gc_cycles", forced);
+	sw_report_count(view->report, "gc_workers", view->workers);
+	sw_report_count(view->report, "active_gc_workers", view->working);
+	sw_report_count(view->report, "gc_assist_marking", view->assist_marking);
+	sw_report_count(view->report, "gc_assist_wait", view->assist_wait);
 }
 
 /* ---- */

@@ -5,11 +5,6 @@
 
 /* ---- values ---- */
 
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 static json_t *seconds(int64_t ns)
 {
 	return json_real(ns > 0 ? (double)ns / 1e9 : 0);
@@ -18,34 +13,17 @@ static json_t *seconds(int64_t ns)
 static json_t *goid(const struct sw_scheduler_view *view, uint32_t index)
 {
 	const struct sw_goroutine *g = sw_scheduler_goroutine(view, index);
-	return g ? number(g->goid) : json_null();
+	return g ? sw_json_count(g->goid) : json_null();
 }
 
 static json_t *p_number(const struct sw_scheduler_view *view, sw_addr address)
 {
 	uint32_t index = sw_go_find_p(&view->scheduler, address);
-	return index == SW_GO_NONE ? json_null() : number(view->scheduler.ps.items[index].id);
-}
-
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
+	return index == SW_GO_NONE ? json_null()
+				   : sw_json_count(view->scheduler.ps.items[index].id);
 }
 
 /* ---- tables ---- */
-
-/* Counts a row; is it within the limit? */
-static bool takes(const struct sw_scheduler_view *view, uint64_t *rows)
-{
-	return ++*rows <= sw_arguments_limit(view->arguments);
-}
-
-static void end_table(struct sw_scheduler_view *view, const char *table, uint64_t rows)
-{
-	uint64_t limit = sw_arguments_limit(view->arguments);
-	if (rows > limit)
-		sw_report_omitted(view->report, table, rows - limit);
-}
 
 static json_t *queue_of(const struct sw_scheduler_view *view, const struct sw_go_p *p)
 {
@@ -71,24 +49,26 @@ static json_t *p_row(const struct sw_scheduler_view *view, const struct sw_go_p 
 	const char *mode = worker_mode(p->worker_mode);
 	json_t *row = json_object();
 
-	set(row, "p", number(p->id));
-	set(row, "status", json_string(sw_go_p_status_word(p->status)));
-	set(row, "m", m ? json_integer(m->id) : json_null());
-	set(row, "tid", m && m->thread ? number(m->thread) : json_null());
-	set(row, "goid", goid(view, p->goroutine));
-	set(row, "queued", number(p->queued));
-	set(row, "next_goid", p->has_next ? goid(view, first->goroutine) : json_null());
-	set(row, "run_queue", queue_of(view, p));
-	set(row, "timers", number(p->timers));
-	set(row, "next_timer_seconds",
-	    p->next_timer && scheduler->latest ? seconds(p->next_timer - scheduler->latest)
-					       : json_null());
-	set(row, "gc_worker_mode", mode ? json_string(mode) : json_null());
-	set(row, "gc_assist_seconds", seconds(p->assist_ns));
-	set(row, "preempt", json_boolean(p->preempt));
-	set(row, "schedtick", number(p->schedtick));
-	set(row, "syscalltick", number(p->syscalltick));
-	set(row, "address", sw_json_address(p->address));
+	json_object_set_new(row, "p", sw_json_count(p->id));
+	json_object_set_new(row, "status", json_string(sw_go_p_status_word(p->status)));
+	json_object_set_new(row, "m", m ? json_integer(m->id) : json_null());
+	json_object_set_new(row, "tid", m && m->thread ? sw_json_count(m->thread) : json_null());
+	json_object_set_new(row, "goid", goid(view, p->goroutine));
+	json_object_set_new(row, "queued", sw_json_count(p->queued));
+	json_object_set_new(row, "next_goid",
+			    p->has_next ? goid(view, first->goroutine) : json_null());
+	json_object_set_new(row, "run_queue", queue_of(view, p));
+	json_object_set_new(row, "timers", sw_json_count(p->timers));
+	json_object_set_new(row, "next_timer_seconds",
+			    p->next_timer && scheduler->latest
+				    ? seconds(p->next_timer - scheduler->latest)
+				    : json_null());
+	json_object_set_new(row, "gc_worker_mode", mode ? json_string(mode) : json_null());
+	json_object_set_new(row, "gc_assist_seconds", seconds(p->assist_ns));
+	json_object_set_new(row, "preempt", json_boolean(p->preempt));
+	json_object_set_new(row, "schedtick", sw_json_count(p->schedtick));
+	json_object_set_new(row, "syscalltick", sw_json_count(p->syscalltick));
+	json_object_set_new(row, "address", sw_json_address(p->address));
 	return row;
 }
 
@@ -100,27 +80,27 @@ static void add_ps(struct sw_scheduler_view *view)
 			"p status m tid goid queued next_goid timers next_timer_seconds "
 			"gc_worker_mode preempt schedtick");
 	for (size_t i = 0; i < view->scheduler.ps.count; i++)
-		if (takes(view, &rows))
+		if (sw_arguments_takes(view->arguments, &rows))
 			sw_report_row(view->report, "ps",
 				      p_row(view, &view->scheduler.ps.items[i]));
-	end_table(view, "ps", rows);
+	sw_report_omitted(view->report, "ps", rows, sw_arguments_limit(view->arguments));
 }
 
 static json_t *m_row(const struct sw_scheduler_view *view, const struct sw_go_m *m)
 {
 	json_t *row = json_object();
 
-	set(row, "m", json_integer(m->id));
-	set(row, "tid", m->thread ? number(m->thread) : json_null());
-	set(row, "state", json_string(sw_go_m_state_word(m->state)));
-	set(row, "goid", goid(view, m->goroutine));
-	set(row, "locked_goid", goid(view, m->locked));
-	set(row, "p", p_number(view, m->p));
-	set(row, "next_p", p_number(view, m->nextp));
-	set(row, "function", m->function ? sw_json_string(m->function) : json_null());
-	set(row, "caller", m->caller ? sw_json_string(m->caller) : json_null());
-	set(row, "cgo_calls", number(m->cgo_calls));
-	set(row, "address", sw_json_address(m->address));
+	json_object_set_new(row, "m", json_integer(m->id));
+	json_object_set_new(row, "tid", m->thread ? sw_json_count(m->thread) : json_null());
+	json_object_set_new(row, "state", json_string(sw_go_m_state_word(m->state)));
+	json_object_set_new(row, "goid", goid(view, m->goroutine));
+	json_object_set_new(row, "locked_goid", goid(view, m->locked));
+	json_object_set_new(row, "p", p_number(view, m->p));
+	json_object_set_new(row, "next_p", p_number(view, m->nextp));
+	json_object_set_new(row, "function", sw_json_string_or_null(m->function));
+	json_object_set_new(row, "caller", sw_json_string_or_null(m->caller));
+	json_object_set_new(row, "cgo_calls", sw_json_count(m->cgo_calls));
+	json_object_set_new(row, "address", sw_json_address(m->address));
 	return row;
 }
 
@@ -133,10 +113,10 @@ static void add_ms(struct sw_scheduler_view *view)
 	for (unsigned state = 0; state < SW_GO_M_STATES; state++)
 		for (size_t i = view->scheduler.ms.count; i-- > 0;) {
 			const struct sw_go_m *m = &view->scheduler.ms.items[i];
-			if (m->state == state && takes(view, &rows))
+			if (m->state == state && sw_arguments_takes(view->arguments, &rows))
 				sw_report_row(view->report, "ms", m_row(view, m));
 		}
-	end_table(view, "ms", rows);
+	sw_report_omitted(view->report, "ms", rows, sw_arguments_limit(view->arguments));
 }
 
 static json_t *start(const struct sw_scheduler_view *view, const struct sw_goroutine *g)
@@ -152,9 +132,10 @@ static struct sw_error *set_place(const struct sw_scheduler_view *view,
 	const char *function = NULL, *caller = NULL;
 	struct sw_error *error = g ? sw_go_find_place(view->go, g, &function, &caller) : NULL;
 
-	set(row, "function",
-	    caller || function ? sw_json_string(caller ? caller : function) : json_null());
-	set(row, "start_function", start(view, g));
+	json_object_set_new(row, "function",
+			    caller || function ? sw_json_string(caller ? caller : function)
+					       : json_null());
+	json_object_set_new(row, "start_function", start(view, g));
 	return error;
 }
 
@@ -171,14 +152,14 @@ static struct sw_error *add_part(struct sw_scheduler_view *view, const struct pa
 
 	for (size_t i = 0; !error && i < part->count; i++) {
 		const struct sw_go_queued *one = &view->scheduler.queue.items[part->first + i];
-		if (!takes(view, rows))
+		if (!sw_arguments_takes(view->arguments, rows))
 			continue;
 		json_t *row = json_object();
-		set(row, "p", part->p ? number(part->p->id) : json_null());
-		set(row, "position", number(i + 1));
-		set(row, "goid", goid(view, one->goroutine));
+		json_object_set_new(row, "p", part->p ? sw_json_count(part->p->id) : json_null());
+		json_object_set_new(row, "position", sw_json_count(i + 1));
+		json_object_set_new(row, "goid", goid(view, one->goroutine));
 		error = set_place(view, sw_scheduler_goroutine(view, one->goroutine), row);
-		set(row, "address", sw_json_address(one->address));
+		json_object_set_new(row, "address", sw_json_address(one->address));
 		sw_report_row(view->report, "run_queue", row);
 	}
 	return error;
@@ -201,7 +182,7 @@ static struct sw_error *add_queue(struct sw_scheduler_view *view)
 			view,
 			&(struct part){NULL, scheduler->global_queue, scheduler->global_queued},
 			&rows);
-	end_table(view, "run_queue", rows);
+	sw_report_omitted(view->report, "run_queue", rows, sw_arguments_limit(view->arguments));
 	return error;
 }
 
@@ -212,8 +193,8 @@ static void add_states(struct sw_scheduler_view *view)
 		if (!view->g_status[status])
 			continue;
 		json_t *row = json_object();
-		set(row, "state", json_string(sw_go_status_word(status)));
-		set(row, "goroutines", number(view->g_status[status]));
+		json_object_set_new(row, "state", json_string(sw_go_status_word(status)));
+		json_object_set_new(row, "goroutines", sw_json_count(view->g_status[status]));
 		sw_report_row(view->report, "goroutines", row);
 	}
 }
@@ -227,20 +208,22 @@ static void add_locked(struct sw_scheduler_view *view)
 	sw_report_table(view->report, "locked_goroutines", "goid state m tid start_function");
 	for (size_t i = 0; i < view->go->goroutines.count; i++) {
 		const struct sw_goroutine *g = &view->go->goroutines.items[i];
-		if (!g->lockedm || !takes(view, &rows))
+		if (!g->lockedm || !sw_arguments_takes(view->arguments, &rows))
 			continue;
 		uint32_t index = sw_go_find_m(&view->scheduler, g->lockedm);
 		const struct sw_go_m *m =
 			index == SW_GO_NONE ? NULL : &view->scheduler.ms.items[index];
 		json_t *row = json_object();
-		set(row, "goid", number(g->goid));
-		set(row, "state", json_string(sw_go_status_word(g->status)));
-		set(row, "m", m ? json_integer(m->id) : json_null());
-		set(row, "tid", m && m->thread ? number(m->thread) : json_null());
-		set(row, "start_function", start(view, g));
+		json_object_set_new(row, "goid", sw_json_count(g->goid));
+		json_object_set_new(row, "state", json_string(sw_go_status_word(g->status)));
+		json_object_set_new(row, "m", m ? json_integer(m->id) : json_null());
+		json_object_set_new(row, "tid",
+				    m && m->thread ? sw_json_count(m->thread) : json_null());
+		json_object_set_new(row, "start_function", start(view, g));
 		sw_report_row(view->report, "locked_goroutines", row);
 	}
-	end_table(view, "locked_goroutines", rows);
+	sw_report_omitted(view->report, "locked_goroutines", rows,
+			  sw_arguments_limit(view->arguments));
 }
 
 /* Where what the runtime keeps and what is there differ. */
@@ -252,9 +235,9 @@ static void add_checks(struct sw_scheduler_view *view)
 	for (size_t i = 0; i < view->scheduler.tally_count; i++) {
 		const struct sw_go_tally *tally = &view->scheduler.tallies[i];
 		json_t *row = json_object();
-		set(row, "what", json_string(tally->name));
-		set(row, "kept", json_integer(tally->kept));
-		set(row, "counted", json_integer(tally->counted));
+		json_object_set_new(row, "what", json_string(tally->name));
+		json_object_set_new(row, "kept", json_integer(tally->kept));
+		json_object_set_new(row, "counted", json_integer(tally->counted));
 		sw_report_row(view->report, "checks", row);
 		different += tally->kept != tally->counted;
 	}
@@ -293,17 +276,19 @@ static void report_debts(struct sw_scheduler_view *view, const struct debt *debt
 	uint64_t rows = 0;
 
 	sw_report_table(view->report, "gc_assists", "goid state assist_debt_bytes start_function");
-	for (size_t i = 0; i < count && takes(view, &rows); i++) {
+	for (size_t i = 0; i < count && sw_arguments_takes(view->arguments, &rows); i++) {
 		const struct sw_goroutine *g = debts[i].g;
 		const char *reason = sw_go_wait_text(view->go, g);
 		json_t *row = json_object();
-		set(row, "goid", number(g->goid));
-		set(row, "state", json_string(reason ? reason : sw_go_status_word(g->status)));
-		set(row, "assist_debt_bytes", sw_json_bytes((uint64_t)debts[i].bytes));
-		set(row, "start_function", start(view, g));
+		json_object_set_new(row, "goid", sw_json_count(g->goid));
+		json_object_set_new(row, "state",
+				    json_string(reason ? reason : sw_go_status_word(g->status)));
+		json_object_set_new(row, "assist_debt_bytes",
+				    sw_json_bytes((uint64_t)debts[i].bytes));
+		json_object_set_new(row, "start_function", start(view, g));
 		sw_report_row(view->report, "gc_assists", row);
 	}
-	end_table(view, "gc_assists", count);
+	sw_report_omitted(view->report, "gc_assists", count, sw_arguments_limit(view->arguments));
 }
 
 /* The credits mean something while the collector marks only. */

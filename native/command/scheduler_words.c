@@ -12,19 +12,6 @@ enum {
 
 /* ---- sentences ---- */
 
-/* "1 goroutine", "12,345 goroutines" into out, of 64 bytes. */
-static const char *amount(uint64_t count, const char *noun, char *out)
-{
-	char digits[32];
-	snprintf(out, 64, "%s %s%s", sw_text_count(count, digits), noun, count == 1 ? "" : "s");
-	return out;
-}
-
-static const char *plural(uint64_t count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
-
 /* Stopped ones are neither busy nor idle. */
 static uint64_t busy_ps(const struct sw_scheduler_view *view)
 {
@@ -77,7 +64,7 @@ static void tell_of_stop(struct sw_scheduler_view *view)
 		return;
 	}
 	sw_report_sentence(view->report, "The world is being stopped: %s %s not stopped yet%s.",
-			   names, plural(unstopped, "has", "have"),
+			   names, sw_text_plural(unstopped, "has", "have"),
 			   unstopped > NAMED ? ", nor have others" : "");
 	sw_report_finding(view->report, SW_GRADE_P2, "stop_the_world_wait",
 			  "everything waits for Ps that have not stopped",
@@ -96,8 +83,9 @@ static void tell_of_queue(const struct sw_scheduler_view *view, char *out, size_
 		snprintf(each, sizeof(each), " (%llu for each P)",
 			 (unsigned long long)(runnable / view->ps));
 	if (runnable)
-		snprintf(out, size, "%s %s to run%s", amount(runnable, "goroutine", goroutines),
-			 plural(runnable, "waits", "wait"), each);
+		snprintf(out, size, "%s %s to run%s",
+			 sw_text_amount(runnable, "goroutine", goroutines),
+			 sw_text_plural(runnable, "waits", "wait"), each);
 	else
 		snprintf(out, size, "no goroutine waits to run");
 }
@@ -107,20 +95,23 @@ static void tell_of_ps(struct sw_scheduler_view *view)
 	uint64_t busy = busy_ps(view), runnable = view->scheduler.runnable;
 	char ps[64], queue[160];
 
-	amount(view->ps, "P", ps);
+	sw_text_amount(view->ps, "P", ps);
 	tell_of_queue(view, queue, sizeof(queue));
 	if (view->scheduler.is_stopping)
 		sw_report_sentence(view->report, "Of %s %llu %s stopped; %s.", ps,
 				   (unsigned long long)view->p_status[SW_GO_P_GCSTOP],
-				   plural(view->p_status[SW_GO_P_GCSTOP], "is", "are"), queue);
+				   sw_text_plural(view->p_status[SW_GO_P_GCSTOP], "is", "are"),
+				   queue);
 	else if (view->p_status[SW_GO_P_IDLE] == view->ps && !runnable)
 		sw_report_sentence(view->report, "Idle: %s, and nothing to run.", ps);
 	else if (busy == view->ps)
 		sw_report_sentence(view->report, "%s%s %s busy%s %s.", busy == 1 ? "" : "All ", ps,
-				   plural(busy, "is", "are"), runnable ? " and" : ";", queue);
+				   sw_text_plural(busy, "is", "are"), runnable ? " and" : ";",
+				   queue);
 	else
 		sw_report_sentence(view->report, "%llu of %s %s busy; %s.",
-				   (unsigned long long)busy, ps, plural(busy, "is", "are"), queue);
+				   (unsigned long long)busy, ps, sw_text_plural(busy, "is", "are"),
+				   queue);
 }
 
 /* "Of 9 threads 1 is in a system call, 2 are idle, 1 is sysmon." */
@@ -153,10 +144,11 @@ static void tell_of_ms(struct sw_scheduler_view *view)
 			length += (size_t)snprintf(
 				text + length, sizeof(text) - length, "%s%llu %s",
 				length ? ", " : "", (unsigned long long)view->m_state[state],
-				plural(view->m_state[state], words[state].one, words[state].many));
+				sw_text_plural(view->m_state[state], words[state].one,
+					       words[state].many));
 	if (*text)
 		sw_report_sentence(view->report, "Of %s %s.",
-				   amount(view->scheduler.ms.count, "thread", ms), text);
+				   sw_text_amount(view->scheduler.ms.count, "thread", ms), text);
 }
 
 static void tell_of_collector(struct sw_scheduler_view *view)
@@ -166,13 +158,13 @@ static void tell_of_collector(struct sw_scheduler_view *view)
 
 	if (!view->go->gcphase)
 		return;
-	amount(view->workers, "worker", workers);
+	sw_text_amount(view->workers, "worker", workers);
 	if (helping)
 		snprintf(assists, sizeof(assists), "; %llu %s to assist, %llu %s for it",
 			 (unsigned long long)view->assist_marking,
-			 plural(view->assist_marking, "goroutine has", "goroutines have"),
+			 sw_text_plural(view->assist_marking, "goroutine has", "goroutines have"),
 			 (unsigned long long)view->assist_wait,
-			 plural(view->assist_wait, "waits", "wait"));
+			 sw_text_plural(view->assist_wait, "waits", "wait"));
 	sw_report_sentence(
 		view->report, "The collector is in its phase \"%s\": %llu of %s at work%s.",
 		sw_scheduler_phase(view->go), (unsigned long long)view->working, workers, assists);
@@ -188,7 +180,8 @@ static void find_long_queue(struct sw_scheduler_view *view)
 	if (!view->ps || runnable <= LONG_QUEUE * view->ps)
 		return;
 	snprintf(message, sizeof(message), "%s wait to run on %s",
-		 amount(runnable, "goroutine", goroutines), amount(view->ps, "P", ps));
+		 sw_text_amount(runnable, "goroutine", goroutines),
+		 sw_text_amount(view->ps, "P", ps));
 	sw_report_finding(view->report, SW_GRADE_P2, "long_run_queue", message,
 			  json_pack("{s:I, s:I}", "runnable_goroutines", (json_int_t)runnable, "ps",
 				    (json_int_t)view->ps),
@@ -204,7 +197,8 @@ static void find_many_threads(struct sw_scheduler_view *view)
 	    scheduler->threads < (int64_t)scheduler->maxmcount * NEAR_THE_LIMIT / 100)
 		return;
 	snprintf(message, sizeof(message), "%s of at most %d: a program with more is ended",
-		 amount((uint64_t)scheduler->threads, "thread", text), scheduler->maxmcount);
+		 sw_text_amount((uint64_t)scheduler->threads, "thread", text),
+		 scheduler->maxmcount);
 	sw_report_finding(view->report, SW_GRADE_P2, "near_thread_limit", message,
 			  json_pack("{s:I, s:I}", "ms", (json_int_t)scheduler->threads, "max_ms",
 				    (json_int_t)scheduler->maxmcount),

@@ -152,11 +152,11 @@ static struct sw_error *show_all(const struct sw_stack_view *view, uint64_t limi
 	for (size_t i = 0; i < count; i++)
 		order[i] = (uint32_t)i;
 	qsort_r(order, count, sizeof(*order), by_goid, go->goroutines.items);
-	sw_report_summary(report, "goroutines", json_integer((json_int_t)count));
+	sw_report_count(report, "goroutines", count);
 	sw_report_table(report, "goroutines", "goid state wait_reason function frames");
 	struct sw_error *error = add_stacks(view, order, count < limit ? count : limit, report);
-	if (!error && count > limit)
-		sw_report_omitted(report, "goroutines", count - limit);
+	if (!error)
+		sw_report_omitted(report, "goroutines", count, limit);
 	free(order);
 	return error;
 }

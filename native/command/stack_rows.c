@@ -17,7 +17,7 @@ struct sw_error *sw_stack_view_init(struct sw_stack_view *view, struct sw_sessio
 	if (!error)
 		error = sw_cfi_create(go->image, go->target, &view->cfi);
 	if (!error && has_values)
-		error = sw_naming_init_types(&view->naming, session);
+		error = sw_session_live_types(session, &view->live);
 	if (error)
 		sw_stack_view_clear(view);
 	return error;
@@ -134,7 +134,7 @@ static json_t *take_pointers(struct builder *builder, uint32_t frame)
 	for (; builder->next_word < words->count && words->items[builder->next_word].frame == frame;
 	     builder->next_word++) {
 		json_t *row =
-			sw_frame_pointer(&builder->view->naming, &words->items[builder->next_word]);
+			sw_frame_pointer(&builder->view->live, &words->items[builder->next_word]);
 		if (row)
 			json_array_append_new(rows, row);
 	}
@@ -178,7 +178,7 @@ static struct sw_error *add_values(struct builder *builder, uint32_t number,
 
 	if (!builder->view->has_values)
 		return NULL;
-	error = sw_frame_values_add(&builder->view->naming, rows, &found);
+	error = sw_frame_values_add(&builder->view->live, rows, &found);
 	for (size_t i = 0; i < rows->count; i++)
 		if (rows->rows[i] && !builder->shows_all &&
 		    sw_go_is_runtime_name(rows->calls[i].function))
@@ -227,10 +227,10 @@ static json_t *panic_row(const struct sw_stack_view *view, const struct sw_go_pa
 	json_object_set_new(row, "recovered", json_boolean(panic->is_recovered));
 	if (!view->has_values || panic->is_goexit)
 		return row;
-	sw_type type = sw_value_dynamic_type(view->naming.types, go, panic->arg);
-	struct sw_value_reader reader = {view->naming.types, go, view->naming.heap, false};
+	sw_type type = sw_value_dynamic_type(view->live.types, go, panic->arg);
+	struct sw_value_reader reader = {view->live.types, go, view->live.heap, false};
 	char *text = sw_value_describe_any(&reader, panic->arg);
-	json_object_set_new(row, "type", sw_json_string(sw_naming_type_name(&view->naming, type)));
+	json_object_set_new(row, "type", sw_json_string(sw_naming_type_name(&view->live, type)));
 	json_object_set_new(row, "value", sw_json_string(text ? text : "?"));
 	free(text);
 	return row;
@@ -250,7 +250,7 @@ static json_t *panic_rows(const struct builder *builder)
 static bool is_object(void *context, sw_addr pointer)
 {
 	const struct sw_stack_view *view = context;
-	return sw_heap_object(view->naming.heap, pointer) != SW_NO_OBJECT;
+	return sw_heap_object(view->live.heap, pointer) != SW_NO_OBJECT;
 }
 
 static struct sw_error *read_parts(struct builder *builder)

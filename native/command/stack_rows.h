@@ -9,7 +9,7 @@
 
 struct sw_stack_view {
 	struct sw_goroutine_view goroutines;
-	struct sw_naming naming; /* when has_values */
+	struct sw_live live; /* when has_values */
 	struct sw_cfi *cfi;
 	bool has_values;    /* arguments, locals, pointers */
 	bool shows_runtime; /* what a traceback leaves out, too */

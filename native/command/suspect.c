@@ -1,5 +1,7 @@
 #include "command/suspect.h"
 
+#include "view/objects.h"
+
 enum {
 	MIN_CHAIN = 8,	/* a descent through so many of one type is a list */
 	MAX_HIDDEN = 6, /* map → directory → table → groups → slots, and one more */
@@ -7,14 +9,14 @@ enum {
 
 /* ---- the accumulation point ---- */
 
-static bool is_object(const struct sw_naming *naming, sw_node node)
+static bool is_object(const struct sw_live *live, sw_node node)
 {
-	return node < naming->graph->object_count;
+	return node < live->graph->object_count;
 }
 
-static sw_type type_of(const struct sw_naming *naming, sw_node node)
+static sw_type type_of(const struct sw_live *live, sw_node node)
 {
-	return is_object(naming, node) ? sw_naming_type(naming, node) : 0;
+	return is_object(live, node) ? sw_live_type(live, node) : 0;
 }
 
 /* The child to descend into, or SW_NO_NODE. */
@@ -29,21 +31,21 @@ static sw_node next_node(const struct sw_dominators *dominators, sw_node node)
 }
 
 /* How many objects of one type follow each other from the first, each holding the next. */
-static uint32_t chain_length(const struct sw_naming *naming, const struct sw_dominators *dominators,
+static uint32_t chain_length(const struct sw_live *live, const struct sw_dominators *dominators,
 			     sw_node first)
 {
-	sw_type type = type_of(naming, first);
+	sw_type type = type_of(live, first);
 	uint32_t length = 1;
 	if (!type)
 		return 0;
 	for (sw_node node = dominators->heaviest[first];
-	     node != SW_NO_NODE && type_of(naming, node) == type; node = dominators->heaviest[node])
+	     node != SW_NO_NODE && type_of(live, node) == type; node = dominators->heaviest[node])
 		length++;
 	return length;
 }
 
 /* Down the heaviest children, but not into a list. */
-static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
+static void descend(struct sw_suspect *suspect, const struct sw_live *live,
 		    const struct sw_dominators *dominators)
 {
 	sw_node node = suspect->top, child;
@@ -51,9 +53,9 @@ static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
 	while ((child = next_node(dominators, node)) != SW_NO_NODE) {
 		node = child;
 		sw_node below = next_node(dominators, node);
-		if (below == SW_NO_NODE || type_of(naming, below) != type_of(naming, node))
+		if (below == SW_NO_NODE || type_of(live, below) != type_of(live, node))
 			continue;
-		suspect->chain = chain_length(naming, dominators, node);
+		suspect->chain = chain_length(live, dominators, node);
 		if (suspect->chain >= MIN_CHAIN)
 			break;
 		suspect->chain = 0;
@@ -63,11 +65,9 @@ static void descend(struct sw_suspect *suspect, const struct sw_naming *naming,
 
 /* ---- what is below ---- */
 
-SW_VECTOR(sw_object, object_list);
-
 /* Objects whose dominator is a suspect's point or a hidden part below one. */
 struct gathering {
-	const struct sw_naming *naming;
+	const struct sw_live *live;
 	const struct sw_dominators *dominators;
 	uint64_t *holders; /* a bit for each node: points, and hidden parts below them */
 	uint32_t type_count;
@@ -90,39 +90,39 @@ static size_t suspect_above(const struct gathering *gathering, sw_node node)
 }
 
 /* Parts that a Go programmer does not see as objects of their own, and arrays behind slices. */
-static bool is_hidden_type(const struct sw_naming *naming, sw_type type)
+static bool is_hidden_type(const struct sw_live *live, sw_type type)
 {
-	const struct sw_type_info *info = sw_type_info(naming->types, type);
+	const struct sw_type_info *info = sw_type_info(live->types, type);
 	return info->is_internal || info->role == SW_TYPE_BACKING ||
 	       info->role == SW_TYPE_MAP_HEADER || info->role == SW_TYPE_CHAN_HEADER;
 }
 
 /* ... when they hold more than themselves. */
-static bool is_hidden_part(const struct sw_naming *naming, const struct sw_dominators *dominators,
+static bool is_hidden_part(const struct sw_live *live, const struct sw_dominators *dominators,
 			   sw_object object)
 {
 	return dominators->retained_objects[object] > 1 &&
-	       is_hidden_type(naming, sw_naming_type(naming, object));
+	       is_hidden_type(live, sw_live_type(live, object));
 }
 
 /* All hidden parts of the heap: few beside the objects, and looked at once for each level. */
 static struct sw_error *list_hidden_parts(const struct gathering *gathering,
-					  struct object_list *list)
+					  struct sw_objects *list)
 {
 	const struct sw_dominators *dominators = gathering->dominators;
-	const sw_type *types = gathering->naming->typing->types;
+	const sw_type *types = gathering->live->typing->types;
 	struct sw_error *error = NULL;
-	for (sw_object object = 0; !error && object < gathering->naming->graph->object_count;
+	for (sw_object object = 0; !error && object < gathering->live->graph->object_count;
 	     object++)
 		if (gathering->hides[types[object]] && dominators->retained_objects[object] > 1)
-			error = object_list_add(list, object);
+			error = sw_objects_add(list, object);
 	return error;
 }
 
 /* Hidden parts below holders become holders themselves, level by level. */
 static struct sw_error *add_hidden_parts(struct gathering *gathering)
 {
-	struct object_list list = {0};
+	struct sw_objects list = {0};
 	struct sw_error *error = list_hidden_parts(gathering, &list);
 	bool found = true;
 	for (unsigned level = 0; !error && found && level < MAX_HIDDEN; level++) {
@@ -136,7 +136,7 @@ static struct sw_error *add_hidden_parts(struct gathering *gathering)
 			found = true;
 		}
 	}
-	object_list_free(&list);
+	sw_objects_free(&list);
 	return error;
 }
 
@@ -144,13 +144,13 @@ static struct sw_error *add_hidden_parts(struct gathering *gathering)
  * too, but is no element. */
 static bool is_element(const struct gathering *gathering, sw_object object)
 {
-	sw_node parent = gathering->naming->graph->parent[object];
-	return !is_object(gathering->naming, parent) || sw_bitset_has(gathering->holders, parent);
+	sw_node parent = gathering->live->graph->parent[object];
+	return !is_object(gathering->live, parent) || sw_bitset_has(gathering->holders, parent);
 }
 
 static void tally_children(struct gathering *gathering)
 {
-	for (sw_object object = 0; object < gathering->naming->graph->object_count; object++) {
+	for (sw_object object = 0; object < gathering->live->graph->object_count; object++) {
 		sw_node holder = gathering->dominators->idom[object];
 		if (!sw_bitset_has(gathering->holders, holder) ||
 		    sw_bitset_has(gathering->holders, object))
@@ -159,16 +159,16 @@ static void tally_children(struct gathering *gathering)
 		if (i >= gathering->count)
 			continue;
 		uint64_t bytes = gathering->dominators->retained_bytes[object];
-		sw_type_tally_add(&gathering->tallies[gathering->count + i], gathering->naming,
+		sw_type_tally_add(&gathering->tallies[gathering->count + i], gathering->live,
 				  object, bytes);
 		if (is_element(gathering, object))
-			sw_type_tally_add(&gathering->tallies[i], gathering->naming, object, bytes);
+			sw_type_tally_add(&gathering->tallies[i], gathering->live, object, bytes);
 	}
 }
 
 static bool is_leaf(const struct gathering *gathering, const struct sw_suspect *suspect)
 {
-	return is_object(gathering->naming, suspect->point) &&
+	return is_object(gathering->live, suspect->point) &&
 	       gathering->dominators->heaviest[suspect->point] == SW_NO_NODE;
 }
 
@@ -176,7 +176,7 @@ static bool is_leaf(const struct gathering *gathering, const struct sw_suspect *
 static void set_point(struct sw_suspect *suspect, const struct gathering *gathering)
 {
 	suspect->accumulation = (struct sw_accumulation){
-		.type = type_of(gathering->naming, suspect->point),
+		.type = type_of(gathering->live, suspect->point),
 		.objects = suspect->chain ? suspect->chain : 1,
 		.bytes = gathering->dominators->retained_bytes[suspect->point],
 		.largest = suspect->point,
@@ -200,15 +200,15 @@ static struct sw_error *gather(struct gathering *gathering)
 	struct sw_error *error = NULL;
 	for (size_t i = 0; !error && i < gathering->count; i++) {
 		sw_bitset_set(gathering->holders, gathering->suspects[i].point);
-		error = sw_type_tally_init(&gathering->tallies[i], gathering->naming);
+		error = sw_type_tally_init(&gathering->tallies[i], gathering->live);
 		if (!error)
 			error = sw_type_tally_init(&gathering->tallies[gathering->count + i],
-						   gathering->naming);
+						   gathering->live);
 	}
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < gathering->type_count; i++)
-		gathering->hides[i] = is_hidden_type(gathering->naming, i);
+		gathering->hides[i] = is_hidden_type(gathering->live, i);
 	error = add_hidden_parts(gathering);
 	if (error)
 		return error;
@@ -216,8 +216,8 @@ static struct sw_error *gather(struct gathering *gathering)
 	for (size_t i = 0; i < gathering->count; i++) {
 		struct sw_type_tally *elements = &gathering->tallies[i];
 		struct sw_type_tally *all = &gathering->tallies[gathering->count + i];
-		sw_type_tally_sort(elements, gathering->naming);
-		sw_type_tally_sort(all, gathering->naming);
+		sw_type_tally_sort(elements, gathering->live);
+		sw_type_tally_sort(all, gathering->live);
 		if (gathering->suspects[i].chain || is_leaf(gathering, &gathering->suspects[i]))
 			set_point(&gathering->suspects[i], gathering);
 		else
@@ -227,21 +227,21 @@ static struct sw_error *gather(struct gathering *gathering)
 }
 
 struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
-				  const struct sw_naming *naming,
+				  const struct sw_live *live,
 				  const struct sw_dominators *dominators)
 {
-	struct gathering gathering = {.naming = naming,
+	struct gathering gathering = {.live = live,
 				      .dominators = dominators,
 				      .suspects = suspects,
 				      .count = count,
-				      .type_count = sw_types_count(naming->types)};
-	gathering.holders = calloc(sw_bitset_words(naming->graph->node_count), sizeof(uint64_t));
+				      .type_count = sw_types_count(live->types)};
+	gathering.holders = calloc(sw_bitset_words(live->graph->node_count), sizeof(uint64_t));
 	gathering.tallies = calloc(2 * count + 1, sizeof(*gathering.tallies));
 	gathering.hides = calloc(gathering.type_count + 1, sizeof(*gathering.hides));
 	bool has_memory = gathering.holders && gathering.tallies && gathering.hides;
 	struct sw_error *error = has_memory ? NULL : sw_error_memory();
 	for (size_t i = 0; !error && i < count; i++)
-		descend(&suspects[i], naming, dominators);
+		descend(&suspects[i], live, dominators);
 	if (!error)
 		error = gather(&gathering);
 	for (size_t i = 0; gathering.tallies && i < 2 * count; i++)
@@ -255,14 +255,14 @@ struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
 /* ---- the largest of what has accumulated ---- */
 
 /* Is the object below the point with only hidden parts in between? */
-static bool is_below(const struct sw_suspect *suspect, const struct sw_naming *naming,
+static bool is_below(const struct sw_suspect *suspect, const struct sw_live *live,
 		     const struct sw_dominators *dominators, sw_object object)
 {
 	sw_node node = dominators->idom[object];
 	for (unsigned step = 0; step <= MAX_HIDDEN; step++) {
 		if (node == suspect->point)
 			return true;
-		if (!is_object(naming, node) || !is_hidden_part(naming, dominators, node))
+		if (!is_object(live, node) || !is_hidden_part(live, dominators, node))
 			return false;
 		node = dominators->idom[node];
 	}
@@ -283,8 +283,7 @@ static void insert(struct sw_largest *list, size_t *count, size_t limit, struct 
 	list[at] = item;
 }
 
-struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect,
-				    const struct sw_naming *naming,
+struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect, const struct sw_live *live,
 				    const struct sw_dominators *dominators, size_t limit,
 				    struct sw_largest **out, size_t *count)
 {
@@ -294,9 +293,9 @@ struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect,
 		return sw_error_memory();
 	for (size_t i = 0; i < limit; i++)
 		(*out)[i].object = SW_NO_OBJECT;
-	for (sw_object object = 0; limit && object < naming->graph->object_count; object++)
-		if (sw_naming_type(naming, object) == suspect->accumulation.type &&
-		    is_below(suspect, naming, dominators, object))
+	for (sw_object object = 0; limit && object < live->graph->object_count; object++)
+		if (sw_live_type(live, object) == suspect->accumulation.type &&
+		    is_below(suspect, live, dominators, object))
 			insert(*out, count, limit,
 			       (struct sw_largest){object, dominators->retained_bytes[object]});
 	return NULL;

@@ -28,7 +28,7 @@ struct sw_suspect {
 
 /* Fills point, chain and accumulation of each suspect from its top. */
 struct sw_error *sw_suspects_find(struct sw_suspect *suspects, size_t count,
-				  const struct sw_naming *naming,
+				  const struct sw_live *live,
 				  const struct sw_dominators *dominators);
 
 struct sw_largest {
@@ -38,8 +38,7 @@ struct sw_largest {
 
 /* The objects of the accumulation's type that retain most, at most `limit`, largest first; free()
  * the array. */
-struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect,
-				    const struct sw_naming *naming,
+struct sw_error *sw_suspect_largest(const struct sw_suspect *suspect, const struct sw_live *live,
 				    const struct sw_dominators *dominators, size_t limit,
 				    struct sw_largest **out, size_t *count);
 

@@ -61,33 +61,24 @@ static uint64_t retained(const struct timers_report *all, bool only_abandoned, b
 	return sum;
 }
 
-static void add_number(struct timers_report *all, const char *key, uint64_t value)
-{
-	sw_report_summary(all->report, key, json_integer((json_int_t)value));
-}
-
 static void add_summary(struct timers_report *all, const struct totals *totals)
 {
-	add_number(all, "timers", all->timers.count);
-	add_number(all, "waiting_timers", totals->state[SW_GO_TIMER_WAITING]);
-	add_number(all, "unwatched_timers", totals->state[SW_GO_TIMER_UNWATCHED]);
-	add_number(all, "stopped_timers", totals->state[SW_GO_TIMER_STOPPED]);
-	add_number(all, "tickers", totals->kind[SW_TIMER_TICKER]);
-	add_number(all, "abandoned_tickers", totals->abandoned_tickers);
-	add_number(all, "abandoned_timers", totals->abandoned_timers);
-	add_number(all, "clusters", all->clusters.count);
+	sw_report_count(all->report, "timers", all->timers.count);
+	sw_report_count(all->report, "waiting_timers", totals->state[SW_GO_TIMER_WAITING]);
+	sw_report_count(all->report, "unwatched_timers", totals->state[SW_GO_TIMER_UNWATCHED]);
+	sw_report_count(all->report, "stopped_timers", totals->state[SW_GO_TIMER_STOPPED]);
+	sw_report_count(all->report, "tickers", totals->kind[SW_TIMER_TICKER]);
+	sw_report_count(all->report, "abandoned_tickers", totals->abandoned_tickers);
+	sw_report_count(all->report, "abandoned_timers", totals->abandoned_timers);
+	sw_report_count(all->report, "clusters", all->clusters.count);
 	sw_report_summary(all->report, "retained_bytes",
 			  sw_json_bytes(retained(all, false, false)));
 	sw_report_summary(all->report, "abandoned_bytes",
 			  sw_json_bytes(retained(all, true, true) + retained(all, true, false)));
+	sw_report_summary_keys(all->report, "tickers unwatched_timers stopped_timers");
 }
 
 /* ---- words ---- */
-
-static const char *plural(uint64_t count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
 
 static void tell_of_abandoned(struct timers_report *all, const struct totals *totals)
 {
@@ -99,20 +90,22 @@ static void tell_of_abandoned(struct timers_report *all, const struct totals *to
 			"%s %s never stopped, and nobody can read or stop %s any more: %s a "
 			"thread %.3g times a second and %s %s.",
 			sw_text_count(totals->abandoned_tickers, number),
-			plural(totals->abandoned_tickers, "ticker was", "tickers were"),
-			plural(totals->abandoned_tickers, "it", "them"),
-			plural(totals->abandoned_tickers, "it wakes", "they wake"), totals->wakeups,
-			plural(totals->abandoned_tickers, "retains", "retain"),
+			sw_text_plural(totals->abandoned_tickers, "ticker was", "tickers were"),
+			sw_text_plural(totals->abandoned_tickers, "it", "them"),
+			sw_text_plural(totals->abandoned_tickers, "it wakes", "they wake"),
+			totals->wakeups,
+			sw_text_plural(totals->abandoned_tickers, "retains", "retain"),
 			sw_text_bytes(retained(all, true, true), bytes));
 	if (totals->abandoned_timers)
-		sw_report_sentence(all->report,
-				   "%s %s to send to %s that nobody can read any more; until then "
-				   "%s %s.",
-				   sw_text_count(totals->abandoned_timers, number),
-				   plural(totals->abandoned_timers, "timer waits", "timers wait"),
-				   plural(totals->abandoned_timers, "a channel", "channels"),
-				   plural(totals->abandoned_timers, "it retains", "they retain"),
-				   sw_text_bytes(retained(all, true, false), bytes));
+		sw_report_sentence(
+			all->report,
+			"%s %s to send to %s that nobody can read any more; until then "
+			"%s %s.",
+			sw_text_count(totals->abandoned_timers, number),
+			sw_text_plural(totals->abandoned_timers, "timer waits", "timers wait"),
+			sw_text_plural(totals->abandoned_timers, "a channel", "channels"),
+			sw_text_plural(totals->abandoned_timers, "it retains", "they retain"),
+			sw_text_bytes(retained(all, true, false), bytes));
 }
 
 static void add_sentences(struct timers_report *all, const struct totals *totals)
@@ -126,10 +119,10 @@ static void add_sentences(struct timers_report *all, const struct totals *totals
 	tell_of_abandoned(all, totals);
 	sw_report_sentence(all->report, "%s %s, of which %s %s in the heap of a P; %s %s.",
 			   sw_text_count(all->timers.count, number),
-			   plural(all->timers.count, "timer", "timers"),
+			   sw_text_plural(all->timers.count, "timer", "timers"),
 			   sw_text_count(totals->state[SW_GO_TIMER_WAITING], waiting),
-			   plural(totals->state[SW_GO_TIMER_WAITING], "waits", "wait"),
-			   plural(all->timers.count, "it retains", "all together retain"),
+			   sw_text_plural(totals->state[SW_GO_TIMER_WAITING], "waits", "wait"),
+			   sw_text_plural(all->timers.count, "it retains", "all together retain"),
 			   sw_text_bytes(retained(all, false, false), bytes));
 }
 
@@ -145,10 +138,10 @@ static void add_finding(struct timers_report *all, const struct sw_timer_cluster
 		snprintf(period, sizeof(period), " of %.4g s", 1e-9 * (double)first->timer.period);
 	snprintf(message, sizeof(message), "%s %s%s%s%s %s; %s %s",
 		 sw_text_count(cluster->count, number),
-		 plural(cluster->count, first->kind == SW_TIMER_TICKER ? "ticker" : "timer",
-			first->kind == SW_TIMER_TICKER ? "tickers" : "timers"),
+		 sw_text_plural(cluster->count, first->kind == SW_TIMER_TICKER ? "ticker" : "timer",
+				first->kind == SW_TIMER_TICKER ? "tickers" : "timers"),
 		 period, first->callee ? " of " : "", first->callee ? first->callee : "", what,
-		 plural(cluster->count, "it retains", "they retain"),
+		 sw_text_plural(cluster->count, "it retains", "they retain"),
 		 sw_text_bytes(cluster->retained.bytes, bytes));
 	snprintf(next, sizeof(next),
 		 first->object == SW_NO_OBJECT ? "timers" : "who-holds 0x%" PRIx64,

@@ -110,21 +110,6 @@ void sw_timer_clusters_free(struct sw_timer_clusters *clusters)
 
 /* ---- values ---- */
 
-static void set(json_t *row, const char *key, json_t *value)
-{
-	json_object_set_new(row, key, value);
-}
-
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *name(const char *text)
-{
-	return text ? sw_json_string(text) : json_null();
-}
-
 static json_t *period(const struct sw_timer *timer)
 {
 	return timer->timer.period ? json_real(1e-9 * (double)timer->timer.period) : json_null();
@@ -140,12 +125,12 @@ static json_t *seconds(const struct sw_timer *timer, int64_t now)
 
 static void set_deed(json_t *row, const struct sw_timer *timer)
 {
-	set(row, "kind", json_string(sw_timer_kind_word(timer->kind)));
-	set(row, "function", name(timer->function));
-	set(row, "callee", name(timer->callee));
-	set(row, "period_seconds", period(timer));
-	set(row, "state", json_string(sw_go_timer_state_word(timer->timer.state)));
-	set(row, "abandoned", json_boolean(timer->is_abandoned));
+	json_object_set_new(row, "kind", json_string(sw_timer_kind_word(timer->kind)));
+	json_object_set_new(row, "function", sw_json_string_or_null(timer->function));
+	json_object_set_new(row, "callee", sw_json_string_or_null(timer->callee));
+	json_object_set_new(row, "period_seconds", period(timer));
+	json_object_set_new(row, "state", json_string(sw_go_timer_state_word(timer->timer.state)));
+	json_object_set_new(row, "abandoned", json_boolean(timer->is_abandoned));
 }
 
 /* ---- rows ---- */
@@ -165,15 +150,17 @@ static json_t *cluster_row(const struct sw_timer_rows *rows, const struct sw_tim
 		if (i < MAX_ADDRESSES)
 			json_array_append_new(addresses, sw_json_address(timer->timer.address));
 	}
-	set(row, "timers", number(cluster->count));
+	json_object_set_new(row, "timers", sw_json_count(cluster->count));
 	set_deed(row, first);
-	set(row, "next_seconds", seconds(first, now));
-	set(row, "last_seconds", seconds(&timers[cluster->members[cluster->count - 1]], now));
-	set(row, "readers", first->channel ? number(readers) : json_null());
-	set(row, "full_channels", first->channel ? number(unread) : json_null());
-	set(row, "retained_bytes", sw_json_bytes(cluster->retained.bytes));
-	set(row, "retained_objects", number(cluster->retained.objects));
-	set(row, "addresses", addresses);
+	json_object_set_new(row, "next_seconds", seconds(first, now));
+	json_object_set_new(row, "last_seconds",
+			    seconds(&timers[cluster->members[cluster->count - 1]], now));
+	json_object_set_new(row, "readers", first->channel ? sw_json_count(readers) : json_null());
+	json_object_set_new(row, "full_channels",
+			    first->channel ? sw_json_count(unread) : json_null());
+	json_object_set_new(row, "retained_bytes", sw_json_bytes(cluster->retained.bytes));
+	json_object_set_new(row, "retained_objects", sw_json_count(cluster->retained.objects));
+	json_object_set_new(row, "addresses", addresses);
 	return row;
 }
 
@@ -181,37 +168,26 @@ static json_t *timer_row(const struct sw_timer *timer, int64_t now)
 {
 	json_t *row = json_object();
 
-	set(row, "address", sw_json_address(timer->timer.address));
+	json_object_set_new(row, "address", sw_json_address(timer->timer.address));
 	set_deed(row, timer);
-	set(row, "when_seconds", seconds(timer, now));
-	set(row, "p", timer->p == SW_NO_P ? json_null() : number(timer->p));
-	set(row, "goid", timer->goid ? number(timer->goid) : json_null());
-	set(row, "channel_address", timer->channel ? sw_json_address(timer->channel) : json_null());
-	set(row, "channel_length", timer->channel ? number(timer->length) : json_null());
-	set(row, "readers", timer->channel ? number(timer->readers) : json_null());
-	set(row, "retained_bytes", sw_json_bytes(timer->retained_bytes));
+	json_object_set_new(row, "when_seconds", seconds(timer, now));
+	json_object_set_new(row, "p", timer->p == SW_NO_P ? json_null() : sw_json_count(timer->p));
+	json_object_set_new(row, "goid", timer->goid ? sw_json_count(timer->goid) : json_null());
+	json_object_set_new(row, "channel_address", sw_json_address_or_null(timer->channel));
+	json_object_set_new(row, "channel_length",
+			    timer->channel ? sw_json_count(timer->length) : json_null());
+	json_object_set_new(row, "readers",
+			    timer->channel ? sw_json_count(timer->readers) : json_null());
+	json_object_set_new(row, "retained_bytes", sw_json_bytes(timer->retained_bytes));
 	return row;
 }
 
 /* ---- tables ---- */
 
-static void end_table(const struct sw_timer_rows *rows, const char *table, size_t count,
-		      size_t shown)
-{
-	if (count > shown)
-		sw_report_omitted(rows->report, table, count - shown);
-}
-
-static size_t limit(const struct sw_timer_rows *rows, size_t count)
-{
-	uint64_t most = sw_arguments_limit(rows->arguments);
-	return count > most ? (size_t)most : count;
-}
-
 void sw_timer_rows_report(const struct sw_timer_rows *rows)
 {
 	int64_t now = sw_go_now(rows->live->go);
-	size_t shown = limit(rows, rows->clusters->count);
+	size_t shown = sw_arguments_shown(rows->arguments, rows->clusters->count);
 
 	sw_report_table(rows->report, "clusters",
 			"timers kind callee period_seconds state abandoned next_seconds "
@@ -219,14 +195,14 @@ void sw_timer_rows_report(const struct sw_timer_rows *rows)
 	for (size_t i = 0; i < shown; i++)
 		sw_report_row(rows->report, "clusters",
 			      cluster_row(rows, &rows->clusters->items[i], now));
-	end_table(rows, "clusters", rows->clusters->count, shown);
+	sw_report_omitted(rows->report, "clusters", rows->clusters->count, shown);
 	if (!sw_arguments_flag(rows->arguments, "each"))
 		return;
-	shown = limit(rows, rows->timers->count);
+	shown = sw_arguments_shown(rows->arguments, rows->timers->count);
 	sw_report_table(rows->report, "timers",
 			"address kind callee period_seconds state when_seconds p channel_length "
 			"readers retained_bytes");
 	for (size_t i = 0; i < shown; i++)
 		sw_report_row(rows->report, "timers", timer_row(&rows->timers->items[i], now));
-	end_table(rows, "timers", rows->timers->count, shown);
+	sw_report_omitted(rows->report, "timers", rows->timers->count, shown);
 }

@@ -3,8 +3,8 @@
 #define SW_COMMAND_TIMERS_ROWS_H
 
 #include "command/command.h"
-#include "view/retained_set.h"
 #include "library/timer.h"
+#include "view/retained_set.h"
 
 /* Timers of one kind, function, callee, period and state. */
 struct sw_timer_cluster {

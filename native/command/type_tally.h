@@ -17,14 +17,14 @@ struct sw_type_tally {
 	size_t count;
 };
 
-struct sw_error *sw_type_tally_init(struct sw_type_tally *tally, const struct sw_naming *naming);
+struct sw_error *sw_type_tally_init(struct sw_type_tally *tally, const struct sw_live *live);
 void sw_type_tally_free(struct sw_type_tally *tally);
-void sw_type_tally_add(struct sw_type_tally *tally, const struct sw_naming *naming,
-		       sw_object object, uint64_t bytes);
+void sw_type_tally_add(struct sw_type_tally *tally, const struct sw_live *live, sw_object object,
+		       uint64_t bytes);
 /* Drops empty rows, makes one of rows with the same name; sorts by bytes, then by name. */
-void sw_type_tally_sort(struct sw_type_tally *tally, const struct sw_naming *naming);
+void sw_type_tally_sort(struct sw_type_tally *tally, const struct sw_live *live);
 /* Rows {type objects bytes fraction} of a table, at most `limit`. `whole` in bytes. */
-void sw_type_tally_report(const struct sw_type_tally *tally, const struct sw_naming *naming,
+void sw_type_tally_report(const struct sw_type_tally *tally, const struct sw_live *live,
 			  struct sw_report *report, const char *table, uint64_t limit,
 			  uint64_t whole);
 

@@ -36,27 +36,22 @@ static uint64_t objects(const struct sw_go_tally *tally, unsigned first)
 	return total;
 }
 
-static void add_number(struct sw_report *report, const char *key, uint64_t value)
-{
-	sw_report_summary(report, key, json_integer((json_int_t)value));
-}
-
 static void add_summary(struct sw_report *report, const struct sw_go_oracle *oracle)
 {
 	sw_report_summary(report, "exact", json_boolean(oracle->is_exact));
-	add_number(report, "replay_objects", oracle->replay_objects);
-	add_number(report, "replay_bytes", oracle->replay_bytes);
-	add_number(report, "runtime_objects", oracle->runtime_objects);
-	add_number(report, "runtime_bytes", oracle->runtime_bytes);
-	add_number(report, "only_replay_objects", objects(oracle->only_replay, 0));
-	add_number(report, "only_runtime_objects", objects(oracle->only_runtime, 0));
-	add_number(report, "explained_objects",
-		   objects(oracle->only_replay, 1) + objects(oracle->only_runtime, 1));
-	add_number(report, "spans", oracle->spans);
-	add_number(report, "unswept_spans", oracle->unswept_spans);
-	add_number(report, "alloc_count_mismatches", oracle->count_mismatches);
-	add_number(report, "heap_marked_bytes", oracle->heap_marked_bytes);
-	add_number(report, "marked_bits_bytes", oracle->marked_bits_bytes);
+	sw_report_count(report, "replay_objects", oracle->replay_objects);
+	sw_report_count(report, "replay_bytes", oracle->replay_bytes);
+	sw_report_count(report, "runtime_objects", oracle->runtime_objects);
+	sw_report_count(report, "runtime_bytes", oracle->runtime_bytes);
+	sw_report_count(report, "only_replay_objects", objects(oracle->only_replay, 0));
+	sw_report_count(report, "only_runtime_objects", objects(oracle->only_runtime, 0));
+	sw_report_count(report, "explained_objects",
+			objects(oracle->only_replay, 1) + objects(oracle->only_runtime, 1));
+	sw_report_count(report, "spans", oracle->spans);
+	sw_report_count(report, "unswept_spans", oracle->unswept_spans);
+	sw_report_count(report, "alloc_count_mismatches", oracle->count_mismatches);
+	sw_report_count(report, "heap_marked_bytes", oracle->heap_marked_bytes);
+	sw_report_count(report, "marked_bits_bytes", oracle->marked_bits_bytes);
 }
 
 static void add_sentence(struct sw_report *report, const struct sw_go_oracle *oracle)
@@ -96,7 +91,7 @@ static struct sw_error *run(struct sw_session *session, const struct sw_argument
 	struct sw_go_oracle oracle;
 	(void)arguments;
 
-	struct sw_error *error = sw_session_heap(session, &heap);
+	struct sw_error *error = sw_session_marks(session, &heap);
 	if (!error)
 		error = sw_session_go(session, &go);
 	if (!error)

@@ -11,7 +11,7 @@ enum {
 
 static uint64_t goid_of(const struct sw_wakers *wakers, uint32_t goroutine)
 {
-	return wakers->view->naming.go->goroutines.items[goroutine].goid;
+	return wakers->view->live.go->goroutines.items[goroutine].goid;
 }
 
 /* ---- JSON ---- */

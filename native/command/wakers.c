@@ -13,7 +13,7 @@ SW_MAP(uint32_t, sw_waker_slots);
 
 static const struct sw_heap *heap_of(const struct sw_wakers *wakers)
 {
-	return wakers->view->naming.heap;
+	return wakers->view->live.heap;
 }
 
 /* ---- who refers ---- */
@@ -29,7 +29,7 @@ static struct sw_error *add_object(struct sw_wakers *wakers, sw_addr object)
 static struct sw_error *add_objects(struct sw_wakers *wakers, const uint32_t *goroutines,
 				    size_t count)
 {
-	const struct sw_go_waits *waits = wakers->view->naming.go->waits;
+	const struct sw_go_waits *waits = wakers->view->live.go->waits;
 	struct sw_error *error = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const struct sw_go_wait *wait = &waits->list.items[goroutines[i]];
@@ -83,7 +83,7 @@ static bool follow(void *context, uint64_t offset, sw_addr pointer)
 /* The goroutine of each root, UINT32_MAX for none; also for what holds the blockers only. */
 static struct sw_error *list_owners(const struct sw_wakers *wakers, uint32_t **out)
 {
-	const struct sw_go_wait_list *list = &wakers->view->naming.go->waits->list;
+	const struct sw_go_wait_list *list = &wakers->view->live.go->waits->list;
 	const struct sw_roots *roots = &heap_of(wakers)->roots;
 	uint32_t *owners = malloc((roots->count + 1) * sizeof(*owners));
 
@@ -124,7 +124,7 @@ struct sw_error *sw_wakers_build(const struct sw_wait_view *view, const uint32_t
 {
 	*out = (struct sw_wakers){.view = view};
 	out->slots = calloc(1, sizeof(*out->slots));
-	size_t all = view->naming.go->goroutines.count;
+	size_t all = view->live.go->goroutines.count;
 	out->deferred = calloc(all + 1, sizeof(*out->deferred));
 	out->is_read = calloc(sw_bitset_words(all + 1), sizeof(*out->is_read));
 	struct sw_error *error = NULL;
@@ -145,7 +145,7 @@ void sw_wakers_free(struct sw_wakers *wakers)
 		sw_waker_slots_free(wakers->slots);
 	free(wakers->slots);
 	free(wakers->referrers);
-	for (size_t i = 0; wakers->deferred && i < wakers->view->naming.go->goroutines.count; i++)
+	for (size_t i = 0; wakers->deferred && i < wakers->view->live.go->goroutines.count; i++)
 		sw_deferred_free(&wakers->deferred[i]);
 	free(wakers->deferred);
 	free(wakers->is_read);
@@ -178,7 +178,7 @@ static struct sw_error *add_captured(const struct sw_wakers *wakers,
 			 sw_heap_slot_span(heap, slot)->elemsize - defer->fn) /
 			8;
 	for (uint64_t i = 1; !error && i < words && i <= MAX_CAPTURED; i++)
-		if (sw_memory_u64(wakers->view->naming.go->memory, defer->fn + 8 * i, &word.word) &&
+		if (sw_memory_u64(wakers->view->live.go->memory, defer->fn + 8 * i, &word.word) &&
 		    word.word)
 			error = sw_deferred_add(out, word);
 	return error;
@@ -188,9 +188,9 @@ static struct sw_error *add_captured(const struct sw_wakers *wakers,
 static struct sw_error *read_deferred(const struct sw_wakers *wakers, uint32_t goroutine,
 				      struct sw_deferred *out)
 {
-	const struct sw_goroutine *g = &wakers->view->naming.go->goroutines.items[goroutine];
+	const struct sw_goroutine *g = &wakers->view->live.go->goroutines.items[goroutine];
 	struct sw_warnings unheard = {0};
-	struct sw_go quiet = *wakers->view->naming.go;
+	struct sw_go quiet = *wakers->view->live.go;
 	struct sw_go_stack stack;
 	struct sw_go_defers defers = {0};
 
@@ -251,7 +251,7 @@ static bool is_channel(enum sw_blocked_kind kind)
 static bool waits_too(const struct sw_wakers *wakers, uint32_t goroutine,
 		      const struct sw_blocked_on *on, const struct sw_go_blocker *blocker)
 {
-	const struct sw_go_wait *wait = &wakers->view->naming.go->waits->list.items[goroutine];
+	const struct sw_go_wait *wait = &wakers->view->live.go->waits->list.items[goroutine];
 	struct sw_blocked_on its;
 
 	if (wait->kind == SW_GO_WAIT_OTHER)
@@ -362,12 +362,13 @@ static struct sw_error *enter(struct circles *circles, uint32_t goroutine)
 static struct sw_error *add_circle(struct circles *circles, uint32_t goroutine)
 {
 	const struct steps *stack = &circles->stack;
-	size_t from = stack->count;
 	struct sw_wait_cycle cycle = {0};
+	size_t from = 0;
 
-	while (from && stack->items[from - 1].goroutine != goroutine)
-		from--;
-	from--;
+	while (from < stack->count && stack->items[from].goroutine != goroutine)
+		from++;
+	if (from == stack->count)
+		return NULL;
 	for (size_t i = from; i < stack->count; i++)
 		if (circles->is_told[stack->items[i].goroutine])
 			return NULL;
@@ -410,7 +411,7 @@ static struct sw_error *search(struct circles *circles, uint32_t goroutine)
 struct sw_error *sw_wakers_cycles(struct sw_wakers *wakers, const uint32_t *goroutines,
 				  size_t count, struct sw_wait_cycles *out)
 {
-	size_t all = wakers->view->naming.go->goroutines.count;
+	size_t all = wakers->view->live.go->goroutines.count;
 	struct circles circles = {.wakers = wakers, .out = out};
 	struct sw_error *error = NULL;
 

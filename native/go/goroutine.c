@@ -4,51 +4,62 @@
 enum {
 	MAX_GOROUTINES = 1 << 26,
 	SCAN_BIT = 0x1000,
+	MAX_SIZE = 4096,	/* bytes of a g */
 	FORGET_AFTER = 1 << 16, /* goroutines after which the pages read are given back */
 };
 
-static bool read_gobuf(const struct sw_go *go, struct sw_goroutine *g)
+/* A field of a g: there are many, so it is looked up once where all of it is. */
+static bool read_field(const struct sw_go *go, const struct sw_goroutine *g, const uint8_t *bytes,
+		       sw_offset offset, void *out, sw_offset size)
 {
-	sw_addr sched = g->address + go->layout.g.sched;
-	return sw_memory_u64(go->memory, sched + go->layout.gobuf.pc, &g->sched_pc) &&
-	       sw_memory_u64(go->memory, sched + go->layout.gobuf.sp, &g->sched_sp) &&
-	       sw_memory_u64(go->memory, sched + go->layout.gobuf.lr, &g->sched_lr) &&
-	       sw_memory_u64(go->memory, sched + go->layout.gobuf.bp, &g->sched_bp) &&
-	       sw_memory_u64(go->memory, sched + go->layout.gobuf.ctxt, &g->sched_ctxt);
+	if (bytes && (uint64_t)offset + size <= go->layout.g.size) {
+		memcpy(out, bytes + offset, size);
+		return true;
+	}
+	return sw_memory_read(go->memory, g->address + offset, out, size);
 }
 
 static bool read_g(const struct sw_go *go, struct sw_goroutine *g)
 {
+	const __typeof__(go->layout.g) *fields = &go->layout.g;
+	const __typeof__(go->layout.gobuf) *sched = &go->layout.gobuf;
 	const struct {
 		sw_offset offset;
-		uint64_t *place;
+		void *place;
 	} words[] = {
-		{go->layout.g.goid, &g->goid},
-		{go->layout.g.stack_lo, &g->stack_lo},
-		{go->layout.g.stack_hi, &g->stack_hi},
-		{go->layout.g.syscallpc, &g->syscall_pc},
-		{go->layout.g.syscallsp, &g->syscall_sp},
-		{go->layout.g.m, &g->m},
-		{go->layout.g.gopc, &g->gopc},
-		{go->layout.g.startpc, &g->startpc},
-		{go->layout.g.defer, &g->defers},
-		{go->layout.g.panic, &g->panics},
-		{go->layout.g.waiting, &g->waiting},
-		{go->layout.g.labels, &g->labels},
-		{go->layout.g.lockedm, &g->lockedm},
-		{go->layout.g.waitsince, (uint64_t *)&g->waitsince},
-		{go->layout.g.parentGoid, &g->parent_goid},
+		{fields->goid, &g->goid},
+		{fields->stack_lo, &g->stack_lo},
+		{fields->stack_hi, &g->stack_hi},
+		{fields->syscallpc, &g->syscall_pc},
+		{fields->syscallsp, &g->syscall_sp},
+		{fields->m, &g->m},
+		{fields->gopc, &g->gopc},
+		{fields->startpc, &g->startpc},
+		{fields->defer, &g->defers},
+		{fields->panic, &g->panics},
+		{fields->waiting, &g->waiting},
+		{fields->labels, &g->labels},
+		{fields->lockedm, &g->lockedm},
+		{fields->waitsince, &g->waitsince},
+		{fields->parentGoid, &g->parent_goid},
+		{fields->sched + sched->pc, &g->sched_pc},
+		{fields->sched + sched->sp, &g->sched_sp},
+		{fields->sched + sched->lr, &g->sched_lr},
+		{fields->sched + sched->bp, &g->sched_bp},
+		{fields->sched + sched->ctxt, &g->sched_ctxt},
 	};
+	const uint8_t *bytes = fields->size < MAX_SIZE
+				       ? sw_memory_view(go->memory, g->address, fields->size)
+				       : NULL;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (words[i].offset != SW_ABSENT &&
-		    !sw_memory_u64(go->memory, g->address + words[i].offset, words[i].place))
+		    !read_field(go, g, bytes, words[i].offset, words[i].place, 8))
 			return false;
-	uint32_t status;
-	if (!sw_memory_u32(go->memory, g->address + go->layout.g.atomicstatus, &status) ||
-	    !sw_memory_u8(go->memory, g->address + go->layout.g.waitreason, &g->wait_reason))
+	if (!read_field(go, g, bytes, fields->atomicstatus, &g->status, 4) ||
+	    !read_field(go, g, bytes, fields->waitreason, &g->wait_reason, 1))
 		return false;
-	g->status = status & ~(uint32_t)SCAN_BIT;
-	return read_gobuf(go, g);
+	g->status &= ~(uint32_t)SCAN_BIT;
+	return true;
 }
 
 /* runtime/proc.go newproc1, oneNewExtraM: a g is dead, no longer idle, before it is in allgs. */
@@ -83,7 +94,7 @@ static const struct sw_thread *find_thread(const struct sw_go *go, const struct 
 
 static struct sw_error *add_g(struct sw_go *go, sw_addr address)
 {
-	struct sw_goroutine g = {.address = address};
+	struct sw_goroutine g = {.address = address, .root = SW_NO_ROOT};
 	if (!read_g(go, &g) || !is_sane(&g)) {
 		sw_warn(go->warnings, true, "damaged_goroutine", NULL,
 			"the goroutine at 0x%llx cannot be read; what it holds may be missing",

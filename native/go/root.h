@@ -5,7 +5,7 @@
 #ifndef SW_GO_ROOT_H
 #define SW_GO_ROOT_H
 
-#include "go/runtime.h"
+#include "go/unwind.h"
 
 struct sw_root_collector {
 	struct sw_go *go;
@@ -32,6 +32,9 @@ struct sw_error *sw_roots_add_tiny_blocks(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_queues(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_running_timers(struct sw_root_collector *collector);
 struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector);
+/* The stack of a goroutine as the collector scans it; to be freed even after an error. */
+struct sw_error *sw_roots_unwind(struct sw_root_collector *collector,
+				 const struct sw_goroutine *goroutine, struct sw_go_stack *out);
 
 /* Needs the marks of all other roots: what a finalizer's object refers to is a root only while the
  * object itself is not reachable (its own references say so otherwise), and only its function is

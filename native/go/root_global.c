@@ -1,6 +1,6 @@
 /* Variables of data and bss, by name, and the tiny blocks of the Ps. */
 #include "go/name.h"
-#include "go/root.h"
+#include "go/root_static.h"
 #include "go/variable_user.h"
 
 #include <inttypes.h>
@@ -17,8 +17,7 @@ struct variable {
 /* Walks the words of a section in rising order, the variables beside them. */
 struct sweep {
 	struct sw_root_collector *collector;
-	const struct sw_dwarf_global *globals;
-	size_t count, next;
+	const struct sw_root_statics *statics;
 	const char *section;
 	sw_addr section_start;
 	const struct sw_variable_users *users;
@@ -41,40 +40,27 @@ static void describe_by_symbol(struct sweep *sweep, sw_addr at, sw_addr end)
 		sweep->variable.end = start + size;
 }
 
-static uint64_t type_size(const struct sw_go *go, sw_dwarf_type type)
-{
-	struct sw_dwarf_type_info info;
-	struct sw_error *error = sw_dwarf_type_info(go->dwarf, type, &info);
-	if (error) {
-		sw_error_free(error);
-		return 0;
-	}
-	sw_dwarf_type_info_free(&info);
-	return info.size;
-}
-
-/* Sets sweep->variable to what holds the word at `at`: the first of the globals at the nearest
- * address below that reaches so far, else a symbol. */
+/* Sets sweep->variable to what holds the word at `at`: a variable of debug information, what one
+ * leads to, else a symbol. */
 static void find_variable(struct sweep *sweep, sw_addr at, sw_addr section_end)
 {
-	const struct sw_dwarf_global *globals = sweep->globals;
-	while (sweep->next < sweep->count && globals[sweep->next].addr <= at)
-		sweep->next++;
-	sweep->root = SW_NO_ROOT;
+	const struct sw_root_collector *collector = sweep->collector;
+	uint64_t size = 0;
+	const struct sw_dwarf_global *global = sw_root_global_at(collector, at, &size);
+	const struct sw_root_static *piece = global ? NULL : sw_root_statics_at(sweep->statics, at);
+	size_t next = sw_root_globals_below(collector, at);
 
-	size_t first = sweep->next;
-	while (first && globals[first - 1].addr == globals[sweep->next - 1].addr)
-		first--;
-	for (size_t i = first; i < sweep->next; i++) {
-		uint64_t size = type_size(sweep->collector->go, globals[i].type);
-		if (at - globals[i].addr < size) {
-			sweep->variable = (struct variable){globals[i].addr, globals[i].addr + size,
-							    globals[i].name, globals[i].type};
-			return;
-		}
-	}
-	describe_by_symbol(sweep, at,
-			   sweep->next < sweep->count ? globals[sweep->next].addr : section_end);
+	sweep->root = SW_NO_ROOT;
+	if (global)
+		sweep->variable = (struct variable){global->addr, global->addr + size, global->name,
+						    global->type};
+	else if (piece)
+		sweep->variable =
+			(struct variable){piece->start, piece->end, piece->name, piece->type};
+	else
+		describe_by_symbol(sweep, at,
+				   next < collector->global_count ? collector->globals[next].addr
+								  : section_end);
 }
 
 /* "main.bss+0x1f40" when only functions of main use it, else "bss+0x1f40". */
@@ -129,13 +115,13 @@ static struct sw_error *add_global_word(struct sweep *sweep, sw_addr at, sw_addr
 
 /* data or bss of a module: the words that the mask names, 64 at a time. */
 static struct sw_error *add_section(struct sw_root_collector *collector,
+				    const struct sw_root_statics *statics,
 				    const struct sw_variable_users *users, const char *name,
 				    sw_addr start, sw_addr end, sw_addr mask, uint64_t bits)
 {
 	const struct sw_go *go = collector->go;
 	struct sweep sweep = {.collector = collector,
-			      .globals = collector->globals,
-			      .count = collector->global_count,
+			      .statics = statics,
 			      .section = name,
 			      .users = users,
 			      .section_start = start,
@@ -172,6 +158,7 @@ static struct sw_error *add_section(struct sw_root_collector *collector,
 }
 
 static struct sw_error *add_module(struct sw_root_collector *collector,
+				   const struct sw_root_statics *statics,
 				   const struct sw_go_module *module)
 {
 	struct sw_variable_users *users = NULL;
@@ -180,10 +167,10 @@ static struct sw_error *add_module(struct sw_root_collector *collector,
 	if (!collector->go->dwarf && !sw_image_symbol_at(collector->go->image, module->data, NULL))
 		error = sw_variable_users_find(collector->go, module, &users);
 	if (!error)
-		error = add_section(collector, users, "data", module->data, module->edata,
+		error = add_section(collector, statics, users, "data", module->data, module->edata,
 				    module->gcdatamask, module->gcdata_bits);
 	if (!error)
-		error = add_section(collector, users, "bss", module->bss, module->ebss,
+		error = add_section(collector, statics, users, "bss", module->bss, module->ebss,
 				    module->gcbssmask, module->gcbss_bits);
 	sw_variable_users_free(users);
 	return error;
@@ -192,12 +179,16 @@ static struct sw_error *add_module(struct sw_root_collector *collector,
 struct sw_error *sw_roots_add_globals(struct sw_root_collector *collector)
 {
 	struct sw_go *go = collector->go;
+	struct sw_root_statics statics = {0};
 	struct sw_error *error = NULL;
 
 	if (go->dwarf)
 		error = sw_dwarf_globals(go->dwarf, &collector->globals, &collector->global_count);
+	if (!error)
+		error = sw_root_statics_find(collector, &statics);
 	for (size_t i = 0; !error && i < go->modules.count; i++)
-		error = add_module(collector, &go->modules.items[i]);
+		error = add_module(collector, &statics, &go->modules.items[i]);
+	sw_root_statics_clear(&statics);
 	return error;
 }
 

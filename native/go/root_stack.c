@@ -2,8 +2,6 @@
  * by function and variable where the debug information tells. */
 #include "go/root.h"
 
-#include "go/wait.h"
-
 #include <inttypes.h>
 
 /* Locals of one pc: many goroutines stand at the same few places. */
@@ -163,14 +161,19 @@ static bool is_object(void *context, sw_addr pointer)
 	       sw_go_span_is_live(&collector->go->spans.items[span->owner], index);
 }
 
-static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_goroutine *goroutine)
+struct sw_error *sw_roots_unwind(struct sw_root_collector *collector,
+				 const struct sw_goroutine *goroutine, struct sw_go_stack *out)
+{
+	*out = (struct sw_go_stack){0};
+	return sw_go_unwind(collector->go, goroutine, true, is_object, collector, out);
+}
+
+static struct sw_error *add_goroutine(struct stacks *stacks, struct sw_goroutine *goroutine)
 {
 	struct sw_root_collector *collector = stacks->collector;
-	struct sw_go_stack stack = {0};
-	uint32_t group = SW_NO_ROOT;
+	struct sw_go_stack stack;
 
-	struct sw_error *error =
-		sw_go_unwind(collector->go, goroutine, true, is_object, collector, &stack);
+	struct sw_error *error = sw_roots_unwind(collector, goroutine, &stack);
 	if (!error)
 		error = sw_roots_add_root(
 			collector,
@@ -178,14 +181,11 @@ static struct sw_error *add_goroutine(struct stacks *stacks, const struct sw_gor
 				.kind = SW_GO_ROOT_GOROUTINE,
 				.name = sw_roots_name("goroutine %" PRIu64, goroutine->goid),
 				.address = goroutine->address},
-			SW_NO_ROOT, &group);
+			SW_NO_ROOT, &goroutine->root);
 	if (!error)
-		error = add_words(stacks, &stack, true, group);
+		error = add_words(stacks, &stack, true, goroutine->root);
 	if (!error)
-		error = add_words(stacks, &stack, false, group);
-	if (!error)
-		error = sw_go_waits_add(collector->go->waits, collector->go, collector->heap,
-					goroutine, &stack, group);
+		error = add_words(stacks, &stack, false, goroutine->root);
 	sw_go_stack_free(&stack);
 	return error;
 }
@@ -197,17 +197,13 @@ struct sw_error *sw_roots_add_stacks(struct sw_root_collector *collector)
 	struct sw_error *error = NULL;
 
 	stacks.cache = calloc(PC_CACHE, sizeof(*stacks.cache));
-	go->waits = calloc(1, sizeof(*go->waits));
-	if (!stacks.cache || !go->waits) {
-		free(stacks.cache);
+	if (!stacks.cache)
 		return sw_error_memory();
-	}
 	for (size_t i = 0; !error && i < go->goroutines.count; i++) {
 		error = add_goroutine(&stacks, &go->goroutines.items[i]);
 		if (!error && i % 64 == 0)
 			error = sw_work_tick(go->work, "stacks", i, go->goroutines.count);
 	}
-	sw_go_waits_finish(go->waits);
 	for (size_t i = 0; i < PC_CACHE; i++)
 		sw_dwarf_locals_free(&stacks.cache[i].locals);
 	free(stacks.cache);

@@ -113,11 +113,50 @@ static struct sw_error *add_sudogs(struct holder *holder)
 	return error;
 }
 
-struct sw_error *sw_roots_add_waits(struct sw_root_collector *collector)
+/* ---- what they wait for ---- */
+
+static struct sw_error *find_wait(struct sw_root_collector *collector,
+				  const struct sw_goroutine *goroutine)
 {
-	const struct sw_go *go = collector->go;
+	struct sw_go *go = collector->go;
+	struct sw_go_stack stack = {0};
 	struct sw_error *error = NULL;
 
+	if (sw_go_wait_needs_stack(go, collector->heap, goroutine))
+		error = sw_roots_unwind(collector, goroutine, &stack);
+	if (!error)
+		error = sw_go_waits_add(go->waits, go, collector->heap, goroutine, &stack,
+					goroutine->root);
+	sw_go_stack_free(&stack);
+	return error;
+}
+
+/* What is wrong with a stack was told when roots were collected. */
+static struct sw_error *find_waits(struct sw_root_collector *collector)
+{
+	struct sw_warnings unheard = {0};
+	struct sw_go quiet = *collector->go;
+	struct sw_root_collector finding = *collector;
+	struct sw_error *error = NULL;
+
+	quiet.warnings = &unheard;
+	finding.go = &quiet;
+	for (size_t i = 0; !error && i < quiet.goroutines.count; i++) {
+		error = find_wait(&finding, &quiet.goroutines.items[i]);
+		if (!error && i % 1024 == 0)
+			error = sw_work_tick(quiet.work, "waits", i, quiet.goroutines.count);
+	}
+	sw_go_waits_finish(quiet.waits);
+	sw_warnings_clear(&unheard);
+	return error;
+}
+
+struct sw_error *sw_roots_add_waits(struct sw_root_collector *collector)
+{
+	struct sw_go *go = collector->go;
+
+	go->waits = calloc(1, sizeof(*go->waits));
+	struct sw_error *error = go->waits ? find_waits(collector) : sw_error_memory();
 	for (size_t i = 0; !error && i < go->goroutines.count; i++) {
 		struct holder holder = {.collector = collector,
 					.goroutine = &go->goroutines.items[i],

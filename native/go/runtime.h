@@ -91,6 +91,7 @@ struct sw_goroutine {
 	sw_addr labels;		/* runtime/pprof's labelMap; 0: none */
 	sw_addr lockedm;	/* LockOSThread; 0: not locked */
 	sw_addr defers, panics; /* _defer, _panic */
+	uint32_t root;		/* its group in go->roots; SW_NO_ROOT until they are collected */
 	const struct sw_thread
 		*thread; /* that runs it, when it is on a thread and registers are known */
 };
@@ -153,7 +154,7 @@ struct sw_go {
 	struct sw_go_spans spans; /* allspans without the dead ones */
 	struct sw_goroutines goroutines;
 	struct sw_go_roots roots;
-	struct sw_go_waits *waits; /* wait.h; NULL until roots are collected */
+	struct sw_go_waits *waits; /* wait.h; NULL until holders are collected */
 
 	const char *wait_reasons; /* wait_reason.c; NULL: not read */
 	uint32_t wait_reason_count;
@@ -212,6 +213,14 @@ struct sw_error *sw_go_build_space(struct sw_go *go, struct sw_heap *heap);
  * would build on demand. False for a type that is damaged or has no pointers. Safe for several
  * threads; the mask lives as long as go. */
 bool sw_go_type_mask(const struct sw_go *go, sw_addr type, struct sw_mask *out);
+/* Bytes before a value that name its type, in spans of larger objects since Go 1.22
+ * (runtime/mbitmap.go mallocHeaderSize). */
+enum { SW_GO_MALLOC_HEADER = 8 };
+static inline uint64_t sw_go_header(const struct sw_span *span)
+{
+	return span->scan == SW_SCAN_LOOKUP ? SW_GO_MALLOC_HEADER : 0;
+}
+
 /* heap's sw_space_mask: the malloc header of an object of more than 512 bytes. */
 bool sw_go_object_mask(const struct sw_space *space, const struct sw_span *span,
 		       const uint8_t *bytes, struct sw_mask *out);
@@ -236,9 +245,13 @@ struct sw_error *sw_go_layout_misfit(const struct sw_go *go, const char *format,
 
 /* ---- root.c ---- */
 /* Every root of a collection that starts now, with names: heap->roots, heap->root_words and
- * go->roots, which share their numbers. */
+ * go->roots, which share their numbers. All that they reach is marked. */
 struct sw_error *sw_go_collect_roots(struct sw_go *go, struct sw_heap *heap);
-/* Undoes it in go: they can be collected again. */
+/* What goroutines wait for (go->waits), and roots that tell on whose behalf the runtime holds what
+ * it holds; the slots of which they tell become opaque. Once, when all is marked: no mark changes.
+ * Who only asks what is live can do without. An error leaves the roots as they were. */
+struct sw_error *sw_go_collect_holders(struct sw_go *go, struct sw_heap *heap);
+/* Undoes both in go: they can be collected again. */
 void sw_go_forget_roots(struct sw_go *go);
 
 #endif

@@ -306,6 +306,21 @@ static struct sw_error *find(struct finder *finder)
 
 /* ---- the whole ---- */
 
+bool sw_go_wait_needs_stack(const struct sw_go *go, const struct sw_heap *heap,
+			    const struct sw_goroutine *goroutine)
+{
+	struct finder finder = {.go = go, .heap = heap, .goroutine = goroutine};
+	enum sw_go_wait_kind kind = kind_of(sw_go_wait_text(go, goroutine));
+	sw_addr list;
+
+	if (kind != SW_GO_WAIT_SEMAPHORE && kind != SW_GO_WAIT_COND)
+		return false;
+	if (!goroutine->waiting || !is_own(&finder, goroutine->waiting))
+		return true;
+	return kind == SW_GO_WAIT_COND &&
+	       (!read_word(go, goroutine->waiting, go->layout.sudog.elem, &list) || !list);
+}
+
 struct sw_error *sw_go_waits_add(struct sw_go_waits *waits, const struct sw_go *go,
 				 const struct sw_heap *heap, const struct sw_goroutine *goroutine,
 				 const struct sw_go_stack *stack, uint32_t root)

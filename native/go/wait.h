@@ -58,8 +58,11 @@ struct sw_go_waits {
 	uint64_t steps;			     /* private: along notify lists so far */
 };
 
-/* Appends what a goroutine waits for; its stack was unwound with words. To be called for all
- * goroutines in their order. Damage makes the wait unknown. */
+/* Do only the frames of a goroutine lead to what it waits for? */
+bool sw_go_wait_needs_stack(const struct sw_go *go, const struct sw_heap *heap,
+			    const struct sw_goroutine *goroutine);
+/* Appends what a goroutine waits for; its stack, when it is needed, was unwound with words. To be
+ * called for all goroutines in their order. Damage makes the wait unknown. */
 struct sw_error *sw_go_waits_add(struct sw_go_waits *waits, const struct sw_go *go,
 				 const struct sw_heap *heap, const struct sw_goroutine *goroutine,
 				 const struct sw_go_stack *stack, uint32_t root);

@@ -168,6 +168,8 @@ void sw_mark_log_free(struct sw_mark_log *log, struct sw_work *work);
 
 /* Makes a slot opaque. */
 struct sw_error *sw_heap_hide(struct sw_heap *heap, struct sw_work *work, sw_slot slot);
+/* None is opaque any more. */
+void sw_heap_unhide(struct sw_heap *heap, struct sw_work *work);
 static inline bool sw_heap_is_opaque(const struct sw_heap *heap, sw_slot slot)
 {
 	return heap->opaque && sw_bitset_has(heap->opaque, slot);

@@ -18,6 +18,12 @@ struct sw_error *sw_heap_hide(struct sw_heap *heap, struct sw_work *work, sw_slo
 	return NULL;
 }
 
+void sw_heap_unhide(struct sw_heap *heap, struct sw_work *work)
+{
+	sw_work_free(work, heap->opaque, heap->opaque ? opaque_bytes(heap) : 0);
+	heap->opaque = NULL;
+}
+
 struct sw_error *sw_heap_view(struct sw_heap *view, const struct sw_heap *heap,
 			      struct sw_work *work)
 {

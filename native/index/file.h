@@ -5,7 +5,7 @@
 #include "index/index.h"
 
 enum {
-	SW_INDEX_FORMAT = 1, /* of what is written; the tool's build is compared too */
+	SW_INDEX_FORMAT = 2, /* of what is written; the tool's build is compared too */
 	SW_INDEX_PAGE = 4096,
 };
 
@@ -26,6 +26,7 @@ enum sw_index_section {
 	SW_SECTION_MARKS, /* calls; unread objects of each; bits of each */
 	SW_SECTION_TABLE, /* sw_types_store() */
 	SW_SECTION_TYPES, /* of objects */
+	SW_SECTION_ROOT_TYPES,
 	SW_SECTION_PARENTS,
 	SW_SECTION_EDGES,
 	SW_SECTION_DOMINATORS,

@@ -169,9 +169,6 @@ uint64_t sw_index_identify_heap(const struct sw_go *go, const struct sw_heap *he
 		digest = sw_digest_word(digest, word->at);
 		digest = sw_digest_word(digest, word->root);
 	}
-	if (heap->opaque)
-		digest = sw_digest(digest, heap->opaque,
-				   sw_bitset_words(heap->space.slot_count) * sizeof(uint64_t));
 	digest = sw_digest_word(digest, heap->object_bytes);
 	return sw_digest_word(digest, heap->object_count);
 }

@@ -113,7 +113,7 @@ void sw_index_forget_marks(struct sw_index *index, struct sw_work *work)
 
 bool sw_index_fits(struct sw_index *index, struct sw_go *go, const struct sw_heap *heap)
 {
-	if (!index)
+	if (!index || (!index->bytes && index->use != SW_INDEX_WRITE))
 		return true;
 	index->identities[SW_INDEX_HEAP] = sw_index_identify_heap(go, heap);
 	index->damaged_masks = go->damaged_masks;

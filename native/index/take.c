@@ -69,10 +69,29 @@ static struct sw_error *restore_table(struct sw_index *index, struct sw_go *go,
 	return error;
 }
 
+/* What root words lead to; *items is NULL for a section that cannot be that. */
+static struct sw_error *take_root_types(struct sw_index *index, uint64_t count, uint32_t types,
+					struct sw_work *work,
+					const struct sw_root_word_type **items)
+{
+	const void *bytes;
+	struct sw_error *error = sw_index_section(index, SW_SECTION_ROOT_TYPES,
+						  count * sizeof(**items), work, &bytes);
+
+	*items = bytes;
+	for (uint64_t i = 0; !error && *items && i < count; i++)
+		if ((*items)[i].target >= types || (*items)[i].kind >= SW_ROOT_WORD_KINDS) {
+			sw_index_refuse(index, SW_SECTION_ROOT_TYPES);
+			*items = NULL;
+		}
+	return error;
+}
+
 struct sw_error *sw_index_take_types(struct sw_index *index, struct sw_go *go,
 				     const struct sw_heap *heap, struct sw_work *work,
 				     struct sw_types **types, struct sw_typing *typing, bool *taken)
 {
+	const struct sw_root_word_type *root_types = NULL;
 	const uint32_t *items = NULL;
 	struct sw_types *table;
 
@@ -83,7 +102,10 @@ struct sw_error *sw_index_take_types(struct sw_index *index, struct sw_go *go,
 	if (!error && table)
 		error = take_numbers(index, SW_SECTION_TYPES, heap->object_count,
 				     sw_types_count(table), false, work, &items);
-	if (error || !items) {
+	if (!error && items)
+		error = take_root_types(index, heap->root_words.count, sw_types_count(table), work,
+					&root_types);
+	if (error || !root_types) {
 		sw_types_free(table);
 		return error;
 	}
@@ -91,6 +113,8 @@ struct sw_error *sw_index_take_types(struct sw_index *index, struct sw_go *go,
 	*typing = (struct sw_typing){
 		.types = (sw_type *)(uintptr_t)items,
 		.object_count = heap->object_count,
+		.root_types = (struct sw_root_word_type *)(uintptr_t)root_types,
+		.root_word_count = heap->root_words.count,
 		.root_pointers = index->head.root_pointers,
 		.known_by_debug_information = index->head.known_by_debug_information,
 		.known_by_interface = index->head.known_by_interface,

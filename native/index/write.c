@@ -204,6 +204,9 @@ struct sw_error *sw_index_write(struct sw_index *index, const struct sw_index_pa
 		[SW_SECTION_MARKS] = marks,
 		[SW_SECTION_TABLE] = table,
 		[SW_SECTION_TYPES] = {parts->typing->types, objects * sizeof(sw_type)},
+		[SW_SECTION_ROOT_TYPES] = {parts->typing->root_types,
+					   parts->typing->root_word_count *
+						   sizeof(struct sw_root_word_type)},
 		[SW_SECTION_PARENTS] = {graph->parent, nodes * sizeof(sw_node)},
 		[SW_SECTION_EDGES] = {graph->extra, graph->extra_count * sizeof(struct sw_edge)},
 		[SW_SECTION_DOMINATORS] = {dominators->idom, nodes * sizeof(sw_node)},

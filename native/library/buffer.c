@@ -202,8 +202,7 @@ static bool read_array(const struct sw_live *live, const struct kind *kind, stru
 
 static bool is_set(const struct sw_live *live, struct sw_value value, const char *path)
 {
-	uint64_t word;
-	return path && sw_value_word(&live->reader, value, path, &word) && word;
+	return path && sw_value_flag(&live->reader, value, path);
 }
 
 static void read_state(const struct sw_live *live, const struct kind *kind, struct sw_buffer *out)

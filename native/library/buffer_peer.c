@@ -1,12 +1,12 @@
 #include "library/buffer_peer.h"
 
 #include "go/field.h"
+#include "library/poll_fd.h"
 
 #include <stdio.h>
 
 enum {
-	MAX_CHAIN = 8,	   /* a reader that reads from a reader … */
-	FD_CLOSED = 1 << 0 /* internal/poll/fd_mutex.go mutexClosed */
+	MAX_CHAIN = 8, /* a reader that reads from a reader … */
 };
 
 /* What a type says of itself, or where what it wraps is. Several rows of one type are tried in
@@ -95,7 +95,7 @@ static bool read_state(const struct sw_live *live, const struct peer *peer, stru
 		return read_closed(live, value, peer->closed, closed);
 	if (!peer->fdmu || !sw_value_word(&live->reader, value, peer->fdmu, &state))
 		return false;
-	*closed = state & FD_CLOSED;
+	*closed = state & SW_POLL_FD_CLOSED;
 	return true;
 }
 

@@ -34,7 +34,6 @@ static const char *const wanted[] = {
 	NULL,
 };
 
-SW_VECTOR(struct sw_instance, instance_list);
 SW_MAP(uint32_t, address_set); /* 1 or a place + 1, by address */
 
 struct search {
@@ -42,7 +41,7 @@ struct search {
 	const struct sw_keepers *keepers;
 	const struct sw_descriptors *descriptors;
 	struct sw_http *out;
-	struct instance_list found;
+	struct sw_instances found;
 	struct address_set owners;  /* that have a pool */
 	struct address_set pools;   /* pool by hash */
 	struct address_set walked;  /* Transports */
@@ -129,6 +128,17 @@ struct entries {
 	struct sw_value transport;
 };
 
+/* Is the array within one object? */
+static bool is_inside(const struct sw_live *live, const struct sw_value_array *array)
+{
+	sw_slot slot = sw_heap_slot(live->heap, array->data);
+	if (slot == SW_NO_SLOT)
+		return false;
+	uint64_t room = sw_heap_slot_address(live->heap, slot) +
+			sw_heap_slot_span(live->heap, slot)->elemsize - array->data;
+	return array->elem_size && array->len <= room / array->elem_size;
+}
+
 static bool visit_idle(void *context, const struct sw_map_entry *entry)
 {
 	struct entries *entries = context;
@@ -136,7 +146,8 @@ static bool visit_idle(void *context, const struct sw_map_entry *entry)
 	struct sw_value_array list;
 	sw_addr conn;
 
-	if (!sw_value_array(&search->live->reader, entry->elem, NULL, &list)) {
+	if (!sw_value_array(&search->live->reader, entry->elem, NULL, &list) ||
+	    (list.len && !is_inside(search->live, &list))) {
 		search->out->damaged++;
 		return true;
 	}
@@ -243,12 +254,6 @@ static bool is_nil(const struct sw_live *live, struct sw_value of, const char *p
 	       sw_memory_u64(live->go->memory, value.addr, &word) && !word;
 }
 
-static bool flag(const struct sw_live *live, struct sw_value of, const char *path)
-{
-	uint64_t word;
-	return sw_value_word(&live->reader, of, path, &word) && word;
-}
-
 static bool client_state(struct search *search, struct sw_value conn, enum sw_http_state *out)
 {
 	const struct sw_live *live = search->live;
@@ -256,10 +261,10 @@ static bool client_state(struct search *search, struct sw_value conn, enum sw_ht
 
 	if (!sw_value_word(&live->reader, conn, "numExpectedResponses", &expected))
 		return false;
-	bool is_own = flag(live, conn, "isClientConn"); /* 1.27: in no pool */
+	bool is_own = sw_value_flag(&live->reader, conn, "isClientConn"); /* 1.27: in no pool */
 	if (!is_nil(live, conn, "closed"))
 		*out = SW_HTTP_CLOSED;
-	else if (is_own ? !flag(live, conn, "inFlight")
+	else if (is_own ? !sw_value_flag(&live->reader, conn, "inFlight")
 			: address_set_find(&search->idle, conn.addr) != NULL)
 		*out = SW_HTTP_IDLE;
 	else
@@ -342,9 +347,9 @@ static void add_http2_conn(struct search *search, const struct sw_instance *inst
 				     : search->descriptors->list.items[descriptor].remote;
 	snprintf(host, sizeof(host), "https://%s", remote ? remote : "?");
 	uint32_t pool = pool_of(search, transport, SW_HTTP_CLIENT, host);
-	enum sw_http_state state = flag(live, conn, "closed") ? SW_HTTP_CLOSED
-				   : size.count		      ? SW_HTTP_ACTIVE
-							      : SW_HTTP_IDLE;
+	enum sw_http_state state = sw_value_flag(&live->reader, conn, "closed") ? SW_HTTP_CLOSED
+				   : size.count					? SW_HTTP_ACTIVE
+										: SW_HTTP_IDLE;
 	if (pool != SW_NO_POOL) {
 		search->out->pools.items[pool].is_http2 = true;
 		search->out->pools.items[pool].streams += size.count;
@@ -406,7 +411,7 @@ static void add_body(struct search *search, const struct sw_instance *instance)
 	const struct sw_live *live = search->live;
 	struct sw_value signal = instance->value;
 
-	if (flag(live, signal, "closed") || !is_nil(live, signal, "rerr"))
+	if (sw_value_flag(&live->reader, signal, "closed") || !is_nil(live, signal, "rerr"))
 		return;
 	const uint32_t *place = address_set_find(&search->readers, reader_of(live, signal));
 	if (!place)
@@ -443,12 +448,6 @@ static void look_for_body(struct search *search, struct sw_http_connection *conn
 
 /* ---- all of them ---- */
 
-static struct sw_error *visit(void *context, const struct sw_instance *instance)
-{
-	struct search *search = context;
-	return instance_list_add(&search->found, *instance);
-}
-
 static void add_all(struct search *search, unsigned first, unsigned last,
 		    void add(struct search *, const struct sw_instance *))
 {
@@ -478,7 +477,7 @@ struct sw_error *sw_http_find(const struct sw_live *live, const struct sw_keeper
 		.live = live, .keepers = keepers, .descriptors = descriptors, .out = out};
 
 	memset(out, 0, sizeof(*out));
-	search.error = sw_live_instances(live, wanted, visit, &search);
+	search.error = sw_live_collect(live, wanted, &search.found);
 	add_all(&search, TRANSPORT, TRANSPORT, walk_transport);
 	add_all(&search, PERSIST_CONN, PERSIST_CONN, walk_transport_of);
 	add_all(&search, PERSIST_CONN, PERSIST_CONN, add_persist_conn);
@@ -489,7 +488,7 @@ struct sw_error *sw_http_find(const struct sw_live *live, const struct sw_keeper
 	for (size_t i = 0; !search.error && i < out->connections.count; i++)
 		look_for_body(&search, &out->connections.items[i]);
 	count_connections(out);
-	instance_list_free(&search.found);
+	sw_instances_free(&search.found);
 	address_set_free(&search.owners);
 	address_set_free(&search.pools);
 	address_set_free(&search.walked);

@@ -194,25 +194,13 @@ static struct sw_error *find_parts(struct sw_context_search *search)
 	static const char *const deadlines[] = {"context.timerCtx", NULL};
 	enum { WITH_PARTS = 20 };
 	return search->live->go->minor == WITH_PARTS
-		       ? sw_live_instances(search->live, deadlines, visit_deadline, search)
+		       ? sw_live_instances(search->live, deadlines, NULL, visit_deadline, search)
 		       : NULL;
 }
 
 static struct sw_error *find_instances(struct sw_context_search *search)
 {
-	const struct sw_live *live = search->live;
-	struct sw_instance_search instances = {
-		.types = live->types,
-		.typing = live->typing,
-		.go = live->go,
-		.heap = live->heap,
-		.work = live->work,
-		.names = names,
-		.wants = wants_custom,
-		.visit = visit,
-		.context = search,
-	};
-	return sw_instances_find(&instances);
+	return sw_live_instances(search->live, names, wants_custom, visit, search);
 }
 
 static struct sw_error *count_waits_of(struct sw_context_search *search,

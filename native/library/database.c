@@ -14,25 +14,18 @@ static const char *const wanted[] = {
 	NULL,
 };
 
-SW_VECTOR(struct sw_instance, instance_list);
 SW_MAP(uint32_t, address_set); /* 1 or a place + 1, by address */
 
 struct search {
 	const struct sw_live *live;
 	const struct sw_keepers *keepers;
 	struct sw_databases *out;
-	struct instance_list found;
+	struct sw_instances found;
 	struct address_set databases; /* by DB */
 	struct address_set held;      /* driverConns that rows, a transaction, a connection hold */
 	struct address_set lost;      /* driverConns that count as lost */
 	struct sw_error *error;
 };
-
-static bool flag(const struct search *search, struct sw_value of, const char *path)
-{
-	uint64_t word;
-	return sw_value_word(&search->live->reader, of, path, &word) && word;
-}
 
 static uint64_t number(const struct search *search, struct sw_value of, const char *path)
 {
@@ -93,7 +86,7 @@ static void add_database(struct search *search, struct sw_value db)
 	database.max_open = (int64_t)max_open > 0 ? max_open : 0;
 	database.wait_count = number(search, db, "waitCount");
 	database.wait_ns = (int64_t)number(search, db, "waitDuration");
-	database.is_closed = flag(search, db, "closed");
+	database.is_closed = sw_value_flag(&search->live->reader, db, "closed");
 	database.driver = driver_of(search, db);
 	database.keeper = sw_keeper_of(live, search->keepers, db.addr);
 	search->error = sw_database_list_add(&search->out->list, database);
@@ -129,7 +122,7 @@ static struct sw_database *database_of(const struct search *search, struct sw_va
 static void add_statement(struct search *search, const struct sw_instance *instance)
 {
 	struct sw_database *database = database_of(search, instance->value, "db");
-	if (database && !flag(search, instance->value, "closed"))
+	if (database && !sw_value_flag(&search->live->reader, instance->value, "closed"))
 		database->statements++;
 }
 
@@ -212,7 +205,8 @@ static void add_driver_conn(struct search *search, const struct sw_instance *ins
 {
 	struct sw_value conn = instance->value;
 
-	if (!flag(search, conn, "inUse") || flag(search, conn, "finalClosed") ||
+	if (!sw_value_flag(&search->live->reader, conn, "inUse") ||
+	    sw_value_flag(&search->live->reader, conn, "finalClosed") ||
 	    address_set_find(&search->held, conn.addr) || instance->object == SW_NO_OBJECT ||
 	    is_in_use(search, instance->object))
 		return;
@@ -222,12 +216,6 @@ static void add_driver_conn(struct search *search, const struct sw_instance *ins
 }
 
 /* ---- all of them ---- */
-
-static struct sw_error *visit(void *context, const struct sw_instance *instance)
-{
-	struct search *search = context;
-	return instance_list_add(&search->found, *instance);
-}
 
 static void add_all(struct search *search, unsigned first, unsigned last,
 		    void add(struct search *, const struct sw_instance *))
@@ -243,13 +231,13 @@ struct sw_error *sw_databases_find(const struct sw_live *live, const struct sw_k
 	struct search search = {.live = live, .keepers = keepers, .out = out};
 
 	memset(out, 0, sizeof(*out));
-	search.error = sw_live_instances(live, wanted, visit, &search);
+	search.error = sw_live_collect(live, wanted, &search.found);
 	add_all(&search, DB, DB, add_pool);
 	add_all(&search, DRIVER_CONN, DRIVER_CONN, add_pool_of);
 	add_all(&search, STATEMENT, STATEMENT, add_statement);
 	add_all(&search, ROWS, CONN, add_holder);
 	add_all(&search, DRIVER_CONN, DRIVER_CONN, add_driver_conn);
-	instance_list_free(&search.found);
+	sw_instances_free(&search.found);
 	address_set_free(&search.databases);
 	address_set_free(&search.held);
 	address_set_free(&search.lost);

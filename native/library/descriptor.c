@@ -2,11 +2,11 @@
 
 #include "library/finalizer.h"
 #include "library/net_address.h"
+#include "library/poll_fd.h"
 
 enum {
-	MUTEX_CLOSED = 1 << 0, /* internal/poll/fd_mutex.go */
-	MAX_NAME = 512,	       /* bytes of a file's name that are kept */
-	MAX_WRAPPERS = 8,      /* a connection in a connection … */
+	MAX_NAME = 512,	  /* bytes of a file's name that are kept */
+	MAX_WRAPPERS = 8, /* a connection in a connection … */
 	/* Words of runtime.pollDesc up to the last of rg and wg (runtime/netpoll.go). */
 	POLL_DESC_WORDS = 8,
 };
@@ -100,7 +100,7 @@ static bool read_state(const struct search *search, const struct shape *shape,
 	descriptor->is_blocking = is_blocking != 0;
 	if (descriptor->number < -1 || descriptor->number > INT32_MAX)
 		return false;
-	if (!(state & MUTEX_CLOSED)) {
+	if (!(state & SW_POLL_FD_CLOSED)) {
 		descriptor->state = SW_DESCRIPTOR_OPEN;
 	} else if (descriptor->number >= 0 && shape->state) {
 		descriptor->state = SW_DESCRIPTOR_CLOSING;
@@ -293,19 +293,14 @@ static uint64_t capacity(const struct sw_live *live, struct sw_value of, const c
 	return sw_value_array(&live->reader, of, path, &array) ? array.cap * array.elem_size : 0;
 }
 
-static bool flag(const struct sw_live *live, struct sw_value of, const char *path)
-{
-	uint64_t word;
-	return sw_value_word(&live->reader, of, path, &word) && word;
-}
-
 static void read_tls(const struct sw_live *live, struct sw_value conn, struct sw_tls *out)
 {
 	out->addr = conn.addr;
-	out->is_client = flag(live, conn, "isClient");
-	out->is_established = flag(live, conn, "isHandshakeComplete") || /* 1.20 */
-			      flag(live, conn, "handshakeStatus");
-	out->is_close_sent = flag(live, conn, "closeNotifySent");
+	out->is_client = sw_value_flag(&live->reader, conn, "isClient");
+	out->is_established =
+		sw_value_flag(&live->reader, conn, "isHandshakeComplete") || /* 1.20 */
+		sw_value_flag(&live->reader, conn, "handshakeStatus");
+	out->is_close_sent = sw_value_flag(&live->reader, conn, "closeNotifySent");
 	out->buffer_bytes = capacity(live, conn, "rawInput.buf") + capacity(live, conn, "hand.buf");
 }
 
@@ -375,7 +370,7 @@ struct sw_error *sw_descriptors_find(const struct sw_live *live, const struct sw
 	memset(out, 0, sizeof(*out));
 	struct sw_error *error = number_goroutines(&search);
 	if (!error)
-		error = sw_live_instances(live, wanted, visit, &search);
+		error = sw_live_instances(live, wanted, NULL, visit, &search);
 	if (!error)
 		error = find_finalized(&search);
 	if (!error)

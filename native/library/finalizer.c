@@ -332,17 +332,10 @@ static struct sw_error *find_weak_pointers(struct search *search)
 {
 	const struct sw_live *live = search->live;
 	struct weak_search weak = {.search = search};
-	struct sw_instance_search instances = {.types = live->types,
-					       .typing = live->typing,
-					       .go = live->go,
-					       .heap = live->heap,
-					       .work = live->work,
-					       .wants = wants_weak_pointer,
-					       .visit = visit_weak_pointer,
-					       .context = &weak};
 	if (live->go->minor < 23)
 		return NULL;
-	struct sw_error *error = sw_instances_find(&instances);
+	struct sw_error *error =
+		sw_live_instances(live, NULL, wants_weak_pointer, visit_weak_pointer, &weak);
 	handles_free(&weak.seen);
 	return error;
 }

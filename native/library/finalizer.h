@@ -69,10 +69,11 @@ void sw_finalizers_free(struct sw_finalizers *finalizers);
 struct sw_error *sw_finalizers_find_cycles(const struct sw_live *live, struct sw_finalizers *list);
 /* The shortest way from an object back to itself, over what has the same component: the object
  * first and last. A step over a finalizer's or cleanup's function goes over its root. Freed by
- * sw_path_free(); empty when there is none. */
+ * sw_path_free(); empty when there is none, or when it was not found in *steps: as many references
+ * are looked at, and taken from it. */
 struct sw_error *sw_finalizer_cycle(const struct sw_live *live,
 				    const struct sw_finalizers *finalizers, size_t number,
-				    struct sw_path *out);
+				    uint64_t *steps, struct sw_path *out);
 
 /* ---- who runs them ---- */
 

@@ -11,7 +11,6 @@
 enum {
 	OBLET = 128 << 10, /* mgcmark.go maxObletBytes */
 	TICK = 1 << 16,
-	MAX_LOOKED_AT = 1 << 20, /* nodes, for one way round */
 };
 
 SW_MAP(sw_node, next_nodes); /* by node + 1: one step towards the object */
@@ -294,14 +293,14 @@ static struct sw_error *reach(struct way *way, sw_node from, sw_node to)
 }
 
 /* Everything that refers to a node. */
-static struct sw_error *look_back(struct way *way, sw_node node)
+static struct sw_error *look_back(struct way *way, sw_node node, uint64_t *steps)
 {
 	const struct sw_graph *graph = way->search.live->graph;
 	struct frame frame = {.node = node, .count = 1};
 	struct sw_error *error = NULL;
 	if (node < graph->object_count)
 		frame.count += sw_graph_extra(graph, node, &frame.extra);
-	while (!error && frame.next < frame.count)
+	for (; !error && frame.next < frame.count && *steps; --*steps)
 		error = reach(way, predecessor(&way->search, &frame), node);
 	return error;
 }
@@ -324,7 +323,7 @@ static struct sw_error *write_way(const struct way *way, struct sw_path *out)
 
 struct sw_error *sw_finalizer_cycle(const struct sw_live *live,
 				    const struct sw_finalizers *finalizers, size_t number,
-				    struct sw_path *out)
+				    uint64_t *steps, struct sw_path *out)
 {
 	struct way way = {.search = {.live = live, .objects = &finalizers->objects},
 			  .start = finalizers->list.items[number].object};
@@ -332,9 +331,9 @@ struct sw_error *sw_finalizer_cycle(const struct sw_live *live,
 	memset(out, 0, sizeof(*out));
 	if (way.start == SW_NO_OBJECT)
 		return NULL;
-	struct sw_error *error = look_back(&way, way.start);
-	for (size_t i = 0; !error && !way.is_found && i < way.queue.count && i < MAX_LOOKED_AT; i++)
-		error = look_back(&way, way.queue.items[i]);
+	struct sw_error *error = look_back(&way, way.start, steps);
+	for (size_t i = 0; !error && !way.is_found && i < way.queue.count && *steps; i++)
+		error = look_back(&way, way.queue.items[i], steps);
 	if (!error && way.is_found)
 		error = write_way(&way, out);
 	next_nodes_free(&way.next);

@@ -278,7 +278,7 @@ struct sw_error *sw_pools_find(const struct sw_live *live, struct sw_pools *out)
 	static const char *const names[] = {"sync.Pool", NULL};
 
 	*out = (struct sw_pools){.live = live};
-	struct sw_error *error = sw_live_instances(live, names, visit_pool, out);
+	struct sw_error *error = sw_live_instances(live, names, NULL, visit_pool, out);
 	if (!error)
 		error = read_all(out);
 	if (error)

@@ -74,4 +74,11 @@ typedef struct sw_error *sw_visit_part(void *context, sw_object array, const cha
 struct sw_error *sw_pool_parts(const struct sw_live *live, const struct sw_pool_element *element,
 			       sw_visit_part *visit, void *context);
 
+/* Is such an array somebody else's, whose slice the element had for a while and whoever takes it
+ * next replaces? So it is when another slice has all of the array by its length, as a
+ * bufio.Writer has its buffer, and those of the element are shorter; and for elements of types
+ * that are known never to write into their slices. */
+struct sw_error *sw_pool_is_borrowed(const struct sw_pools *pools, uint32_t element,
+				     sw_object array, bool *out);
+
 #endif

@@ -197,6 +197,8 @@ static bool match_pointer(void *context, uint64_t offset, sw_addr pointer)
 	return false;
 }
 
+/* What lies in a pool itself uses nothing: items of a list that were put back one after the other
+ * still lead to each other, and a queue that was emptied to the items it had. */
 static void look_at_holder(const struct reference_search *search, struct target *target,
 			   sw_node holder)
 {
@@ -205,7 +207,8 @@ static void look_at_holder(const struct reference_search *search, struct target 
 	struct pointer_search pointers = {.search = search, .target = target};
 
 	if (holder >= heap->object_count || sw_pools_own(pools, holder) != SW_NO_ELEMENT ||
-	    sw_pool_is_of(pools, holder, &pools->elements.items[target->element]))
+	    sw_pool_is_of(pools, holder, &pools->elements.items[target->element]) ||
+	    sw_pools_element_of(pools, holder) != SW_NO_ELEMENT)
 		return;
 	sw_slot slot = sw_heap_select(heap, holder);
 	sw_heap_pointers(heap, slot, match_pointer, &pointers);
@@ -269,7 +272,11 @@ static struct sw_error *add_references(const struct sw_pools *pools, struct sw_p
 		struct target *target = &search.targets.items[i];
 		if (!target->is_common)
 			look_at_holders(&search, target);
-		if (target->is_common || !target->holders)
+		bool is_borrowed = false;
+		if (!target->is_common && target->holders && target->path)
+			error = sw_pool_is_borrowed(pools, target->element, target->object,
+						    &is_borrowed);
+		if (error || target->is_common || !target->holders || is_borrowed)
 			continue;
 		error = sw_pool_dirt_list_add(
 			out,

@@ -1,6 +1,7 @@
 /* What belongs to an element of a pool: the arrays of its slices, what it alone keeps alive; how
  * many bytes that is. */
 #include "library/pool_private.h"
+#include "view/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,6 +78,51 @@ struct sw_error *sw_pool_parts(const struct sw_live *live, const struct sw_pool_
 	struct parts parts = {.live = live, .visit = visit, .context = context};
 	visit_parts(&parts, element->body, 0);
 	return parts.error;
+}
+
+/* ---- whose is an array ---- */
+
+/* golang.org/x/net/http2 puts a writeData back with what it was to send, which is of whoever wrote
+ * the answer. */
+static bool is_reader(const struct sw_types *types, sw_type type)
+{
+	static const char *const names[] = {"net/http.http2writeData",
+					    "net/http/internal/http2.writeData", /* 1.27 */
+					    "golang.org/x/net/http2.writeData", "bytes.Reader"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (sw_type_is_named(sw_type_info(types, type), names[i]))
+			return true;
+	return false;
+}
+
+static bool is_whole(const struct sw_view *view)
+{
+	return view->kind == SW_VIEW_SLICE && view->is_len_known && !view->offset && view->len &&
+	       view->len == view->cap;
+}
+
+struct sw_error *sw_pool_is_borrowed(const struct sw_pools *pools, uint32_t number, sw_object array,
+				     bool *out)
+{
+	const struct sw_pool_element *element = &pools->elements.items[number];
+	const struct sw_live *live = pools->live;
+	uint64_t own = 0, other = 0;
+	struct sw_views views = {0};
+
+	*out = is_reader(live->types, element->body.type);
+	struct sw_error *error = *out ? NULL : sw_views_of(live, array, &views);
+	for (size_t i = 0; !error && i < views.count; i++) {
+		const struct sw_view *view = &views.items[i];
+		bool is_own = view->holder < live->heap->object_count &&
+			      sw_pool_is_of(pools, view->holder, element);
+		if (is_own && view->offset + view->len > own)
+			own = view->offset + view->len;
+		if (!is_own && is_whole(view) && view->len > other)
+			other = view->len;
+	}
+	*out |= other > own;
+	sw_views_free(&views);
+	return error;
 }
 
 /* ---- whose is an object ---- */

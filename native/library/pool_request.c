@@ -164,6 +164,7 @@ static void look_at(struct walk *walk, uint64_t offset, sw_object object)
 		add(walk, SW_POOL_REQUEST, object, offset,
 		    is_own ? walk->live->dominators->retained_bytes[object] : 0);
 	else if (!is_own && !is_constant(walk, offset, object) &&
+		 sw_pools_element_of(walk->pools, object) == SW_NO_ELEMENT &&
 		 !sw_pool_numbers_find(&walk->parts, (uint64_t)object + 1))
 		add(walk, SW_POOL_LIVE, object, offset, 0);
 	if (walk->error || !is_own || is_request(walk, object))

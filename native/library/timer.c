@@ -131,6 +131,8 @@ static struct sw_error *add(struct search *search, const struct sw_go_timer *rea
 	return error ? error : sw_timers_add(search->out, timer);
 }
 
+/* A deadline that was taken back has no function until 1.22 (poll_runtime_pollSetDeadline() clears
+ * rt.f of what it has deleted), and stands in the heap until that is cleaned. */
 static struct sw_error *add_heap(struct search *search, sw_addr p, uint32_t number)
 {
 	const struct sw_live *live = search->live;
@@ -144,7 +146,7 @@ static struct sw_error *add_heap(struct search *search, sw_addr p, uint32_t numb
 		sw_addr at = sw_go_word_at(live->go, sw_go_timer_entry(&timers, i), 0);
 		if (at && sw_go_read_timer(live->go, at, &timer))
 			error = add(search, &timer, number);
-		else if (at)
+		else if (at && !sw_go_timer_is_stopped(live->go, at))
 			sw_warn(search->warnings, true, "damaged_timer", NULL,
 				"an entry of a P's timers is no timer");
 	}
@@ -224,7 +226,7 @@ struct sw_error *sw_timers_find(const struct sw_live *live, struct sw_warnings *
 			error = add_heap(&search, p, (uint32_t)i);
 	}
 	if (!error)
-		error = sw_live_instances(live, names, visit, &search);
+		error = sw_live_instances(live, names, NULL, visit, &search);
 	if (!error)
 		error = add_of_channels(&search);
 	timer_numbers_free(&search.known);

@@ -1,5 +1,7 @@
 #include "owner/arena_evidence.h"
 
+#include "owner/arena_common.h"
+
 enum {
 	MAX_NUMBERS = 16, /* integer fields of a struct that are looked at */
 	TIGHT = 16,	  /* bytes between the last value and the offset, for alignment */
@@ -110,8 +112,10 @@ struct judging {
 	struct agreement fields[MAX_NUMBERS], length, begin;
 	uint64_t ends[MAX_NUMBERS]; /* chunks whose capacity it is */
 	size_t number_count;
+	struct sw_arena_commons commons; /* what no value owns */
 	uint64_t chunks, disjoint;
 	bool is_short; /* a slice was seen with room behind its length */
+	bool is_part;  /* ... that begins within an array, or beside others of its owner */
 };
 
 static void judge_value(struct agreement *agreement, const struct sw_arena_region *region,
@@ -183,6 +187,23 @@ static void judge_numbers(struct judging *judging, const struct sw_arena_region 
 	}
 }
 
+/* The parts of what was parsed are slices with room up to the end of the array, too: that room is
+ * other parts'. Raw, RawSubject and the extensions of a crypto/x509.Certificate are such; what
+ * append() fills begins where its array does, and its owner has no other slice of it. */
+static bool is_part(const struct judging *judging, const struct sw_arena_region *region,
+		    sw_addr owner)
+{
+	size_t count;
+	const struct sw_view *views = sw_arena_views_of(judging->views, region->object, &count);
+
+	if (region->begin)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (views[i].at - owner < judging->info->size && views[i].at != region->at)
+			return true;
+	return false;
+}
+
 static struct sw_error *judge_region(struct judging *judging, const struct sw_arena_region *region,
 				     sw_addr owner)
 {
@@ -193,6 +214,7 @@ static struct sw_error *judge_region(struct judging *judging, const struct sw_ar
 		judging->chunks++;
 		judging->disjoint += count_disjoint(&handed);
 		judging->is_short |= region->len < region->cap;
+		judging->is_part |= is_part(judging, region, owner);
 		judge_value(&judging->length, region, handed.items, handed.count, region->len);
 		judge_value(&judging->begin, region, handed.items, handed.count,
 			    region->data - region->base);
@@ -213,7 +235,7 @@ static struct sw_error *judge_place(struct judging *judging, sw_addr owner,
 	for (size_t i = 0; !error && i < regions->count; i++) {
 		const struct sw_arena_region *region = &regions->items[i];
 		struct handed handed = {0};
-		if (region->object == SW_NO_OBJECT)
+		if (region->object == SW_NO_OBJECT || sw_arena_is_common(&judging->commons, region))
 			continue;
 		if (i + 1 == regions->count) {
 			error = judge_region(judging, region, owner);
@@ -294,7 +316,8 @@ static bool decide(struct judging *judging, bool needs_capacity)
 	    (needs_capacity && cap == NO_PART))
 		return false;
 	uint32_t field = find_field(judging, cap, &best);
-	bool is_length = judging->is_short && !judging->length.wild && !needs_capacity;
+	bool is_length =
+		judging->is_short && !judging->is_part && !judging->length.wild && !needs_capacity;
 
 	shape->fill = SW_ARENA_FILL_FIELD;
 	if (cap != NO_PART)
@@ -314,7 +337,7 @@ static void reset(struct judging *judging, uint8_t fill)
 	memset(judging->ends, 0, sizeof(judging->ends));
 	judging->length = judging->begin = (struct agreement){0};
 	judging->chunks = judging->disjoint = 0;
-	judging->is_short = false;
+	judging->is_short = judging->is_part = false;
 	judging->shape.fill = fill;
 }
 
@@ -322,12 +345,14 @@ static struct sw_error *judge_places(struct judging *judging, const struct sw_ar
 				     uint8_t fill)
 {
 	struct sw_arena_regions regions = {0};
-	struct sw_error *error = NULL;
 
 	reset(judging, fill);
+	struct sw_error *error =
+		sw_arena_find_common(judging->live, &judging->shape, places, &judging->commons);
 	for (size_t i = 0; !error && i < places->count; i++)
 		error = judge_place(judging, places->items[i].addr, &regions);
 	sw_arena_regions_free(&regions);
+	sw_arena_commons_free(&judging->commons);
 	return error;
 }
 

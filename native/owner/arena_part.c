@@ -36,6 +36,11 @@ struct sw_error *sw_arena_add_part(struct sw_arena_finding *finding, uint32_t sh
 			.arena = part.group,
 			.is_inline = region->at == region->base && region->object == place->object,
 		};
+		if (sw_arena_is_common(&finding->commons, region)) {
+			warn_of_misfit(finding, shape, place->addr,
+				       "many others look into the same array");
+			continue;
+		}
 		if (region->is_off_wild)
 			warn_of_misfit(finding, shape, place->addr,
 				       "how much was handed out cannot be told");

@@ -77,12 +77,17 @@ static struct sw_error *try_pooled(void *context, sw_object array, const char *p
 	struct sw_arena_chunk chunk = {.arena = SW_NO_ARENA, .state = SW_ARENA_CHUNK_POOLED};
 	struct sw_arena_region region = {.base = sw_live_start(live, array), .object = array};
 
+	bool is_borrowed;
+
 	if (sw_bitset_has(finding->has_chunk, array) || !sw_arena_is_bytes(live, array) ||
 	    !has_outside_view(finding, array))
 		return NULL;
-	region.capacity = sw_heap_size(live->heap, array);
 	struct sw_error *error =
-		pooled_shape(finding->out, pooled->element->body.type, path, &chunk.shape);
+		sw_pool_is_borrowed(&finding->pools, finding->element, array, &is_borrowed);
+	if (error || is_borrowed)
+		return error;
+	region.capacity = sw_heap_size(live->heap, array);
+	error = pooled_shape(finding->out, pooled->element->body.type, path, &chunk.shape);
 	if (!error)
 		error = sw_arena_add_chunk(finding, &region, chunk, 0, 0);
 	if (!error) {

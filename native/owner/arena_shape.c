@@ -286,7 +286,8 @@ bool sw_arena_is_handed_out(const struct sw_arena_region *region, const struct s
 		return false;
 	if (from <= begin && to >= end) /* all of it */
 		return false;
-	if (view->kind == SW_VIEW_UNKNOWN)
+	/* A *byte at the beginning is the buffer as system calls want it (struct iovec). */
+	if (view->kind == SW_VIEW_UNKNOWN || (view->kind == SW_VIEW_POINTER && view->len <= 1))
 		return from > begin;
 	if (view->kind != SW_VIEW_SLICE)
 		return true;

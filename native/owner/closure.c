@@ -6,14 +6,13 @@
 /* Which site an entry of a function belongs to: index + 1. */
 SW_MAP(uint32_t, site_numbers);
 
-SW_VECTOR(sw_object, object_list);
 SW_VECTOR(uint32_t, index_list);
 
 struct search {
 	const struct sw_live *live;
 	struct sw_closure_sites sites; /* by entry */
 	struct site_numbers by_entry;
-	struct object_list objects; /* rising */
+	struct sw_objects objects; /* rising */
 	struct index_list site_of;
 	uint64_t damaged;
 };
@@ -57,7 +56,7 @@ static struct sw_error *add_closure(struct search *search, sw_object object, sw_
 		error = add_site(search, &func, &number);
 	}
 	if (!error)
-		error = object_list_add(&search->objects, object);
+		error = sw_objects_add(&search->objects, object);
 	if (!error)
 		error = index_list_add(&search->site_of, number - 1);
 	if (error)
@@ -83,7 +82,7 @@ static struct sw_error *look_at(struct search *search, sw_object object, const s
 		search->damaged += is_typed;
 		return NULL;
 	}
-	sw_addr entry = sw_load64(bytes + (span->scan == SW_SCAN_LOOKUP ? 8 : 0));
+	sw_addr entry = sw_load64(bytes + sw_go_header(span));
 	if (!is_typed && !sw_go_module_of_pc(live->go, entry))
 		return NULL;
 	return add_closure(search, object, entry, span->elemsize, is_typed);
@@ -159,35 +158,41 @@ static void add_copy(struct sw_closure_site *site, const struct sw_closure_site 
 	site->bytes += copy->bytes;
 }
 
-/* Sites of copies become one; site_of follows. */
-static struct sw_error *merge_copies(struct search *search)
+typedef int sw_compare_sites(const void *a, const void *b, void *sites);
+typedef bool is_same_site(const struct sw_live *live, const struct sw_closure_site *a,
+			  const struct sw_closure_site *b);
+
+/* Puts sites in an order and makes one of those neighbours that are the same (NULL: none are); the
+ * `count` entries of site_of follow. */
+static struct sw_error *arrange(const struct sw_live *live, struct sw_closure_sites *sites,
+				uint32_t *site_of, size_t count, sw_compare_sites *compare,
+				is_same_site *is_same)
 {
-	struct sw_closure_sites merged = {0};
-	uint32_t count = (uint32_t)search->sites.count;
-	uint32_t *order = calloc(count + 1, sizeof(*order));
-	uint32_t *becomes = calloc(count + 1, sizeof(*becomes));
+	struct sw_closure_sites arranged = {0};
+	uint32_t *order = calloc(sites->count + 1, sizeof(*order));
+	uint32_t *becomes = calloc(sites->count + 1, sizeof(*becomes));
 	struct sw_error *error = order && becomes ? NULL : sw_error_memory();
 
-	for (uint32_t i = 0; !error && i < count; i++)
+	for (uint32_t i = 0; !error && i < sites->count; i++)
 		order[i] = i;
 	if (!error)
-		qsort_r(order, count, sizeof(*order), compare_places, search->sites.items);
-	for (uint32_t i = 0; !error && i < count; i++) {
-		const struct sw_closure_site *site = &search->sites.items[order[i]];
+		qsort_r(order, sites->count, sizeof(*order), compare, sites->items);
+	for (size_t i = 0; !error && i < sites->count; i++) {
+		const struct sw_closure_site *site = &sites->items[order[i]];
 		struct sw_closure_site *last =
-			merged.count ? &merged.items[merged.count - 1] : NULL;
-		if (last && is_copy(search->live, last, site))
+			arranged.count ? &arranged.items[arranged.count - 1] : NULL;
+		if (last && is_same && is_same(live, last, site))
 			add_copy(last, site);
 		else
-			error = sw_closure_sites_add(&merged, *site);
-		becomes[order[i]] = (uint32_t)merged.count - 1;
+			error = sw_closure_sites_add(&arranged, *site);
+		becomes[order[i]] = (uint32_t)arranged.count - 1;
 	}
-	for (size_t i = 0; !error && i < search->site_of.count; i++)
-		search->site_of.items[i] = becomes[search->site_of.items[i]];
+	for (size_t i = 0; !error && i < count; i++)
+		site_of[i] = becomes[site_of[i]];
 	free(order);
 	free(becomes);
-	sw_closure_sites_free(&search->sites);
-	search->sites = merged;
+	sw_closure_sites_free(sites);
+	*sites = arranged;
 	return error;
 }
 
@@ -260,38 +265,14 @@ static int by_retained(const void *a, const void *b, void *context)
 	return order ? order : (x->entry > y->entry) - (x->entry < y->entry);
 }
 
-static struct sw_error *sort(struct sw_closures *closures)
-{
-	struct sw_closure_sites sorted = {0};
-	uint32_t count = (uint32_t)closures->sites.count;
-	uint32_t *order = calloc(count + 1, sizeof(*order));
-	uint32_t *becomes = calloc(count + 1, sizeof(*becomes));
-	struct sw_error *error = order && becomes ? NULL : sw_error_memory();
-
-	for (uint32_t i = 0; !error && i < count; i++)
-		order[i] = i;
-	if (!error)
-		qsort_r(order, count, sizeof(*order), by_retained, closures->sites.items);
-	for (uint32_t i = 0; !error && i < count; i++) {
-		becomes[order[i]] = i;
-		error = sw_closure_sites_add(&sorted, closures->sites.items[order[i]]);
-	}
-	for (size_t i = 0; !error && i < closures->count; i++)
-		closures->site_of[i] = becomes[closures->site_of[i]];
-	free(order);
-	free(becomes);
-	sw_closure_sites_free(&closures->sites);
-	closures->sites = sorted;
-	return error;
-}
-
 struct sw_error *sw_closures_find(const struct sw_live *live, sw_wants_site *wants, void *context,
 				  struct sw_closures *out)
 {
 	struct search search = {.live = live};
 	struct sw_error *error = look_at_all(&search);
 	if (!error)
-		error = merge_copies(&search);
+		error = arrange(live, &search.sites, search.site_of.items, search.site_of.count,
+				compare_places, is_copy);
 	if (!error)
 		error = choose(&search, wants, context);
 	*out = (struct sw_closures){
@@ -306,7 +287,9 @@ struct sw_error *sw_closures_find(const struct sw_live *live, sw_wants_site *wan
 		error = group(out, live);
 	if (!error)
 		error = sw_closures_retain(live, out);
-	return error ? error : sort(out);
+	if (!error)
+		error = arrange(live, &out->sites, out->site_of, out->count, by_retained, NULL);
+	return error;
 }
 
 struct sw_error *sw_closures_examine(const struct sw_live *live, struct sw_closures *closures,

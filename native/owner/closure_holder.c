@@ -4,8 +4,6 @@
 #include "view/field.h"
 #include "view/retained_set.h"
 
-SW_VECTOR(sw_object, object_list);
-
 struct search {
 	const struct sw_live *live;
 	struct sw_closures *closures;
@@ -13,7 +11,7 @@ struct search {
 	struct sw_view_scan scan;
 	struct sw_fields fields;
 	struct sw_closure_numbers *rows; /* [sites]: index + 1 into holders, by the field's key */
-	struct object_list objects;	 /* that hold closures */
+	struct sw_objects objects;	 /* that hold closures */
 	sw_object holder;		 /* the one that is looked into */
 	sw_addr slot;			 /* its slot's address */
 	struct sw_error *error;
@@ -23,17 +21,9 @@ struct search {
 static size_t site_of(const struct search *search, sw_object object)
 {
 	const struct sw_closures *closures = search->closures;
-	size_t low = 0, high = closures->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (closures->objects[middle] < object)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < closures->count && closures->objects[low] == object &&
-			       closures->site_of[low] < search->sites
-		       ? closures->site_of[low]
+	size_t place = sw_objects_find(closures->objects, closures->count, object);
+	return place < closures->count && closures->site_of[place] < search->sites
+		       ? closures->site_of[place]
 		       : search->sites;
 }
 
@@ -151,7 +141,7 @@ static bool add_holder(void *context, sw_node from)
 {
 	struct search *search = context;
 	if (from < search->live->heap->object_count)
-		search->error = object_list_add(&search->objects, from);
+		search->error = sw_objects_add(&search->objects, from);
 	return !search->error;
 }
 
@@ -164,7 +154,7 @@ static int compare_objects(const void *a, const void *b)
 /* Each holder is looked into once, however many closures it has. */
 static void look_at_holders(struct search *search)
 {
-	struct object_list *objects = &search->objects;
+	struct sw_objects *objects = &search->objects;
 	for (size_t i = 0; i < search->closures->count && !search->error; i++)
 		if (search->closures->site_of[i] < search->sites)
 			sw_live_referrers(search->live, search->closures->objects[i], add_holder,
@@ -230,7 +220,7 @@ struct sw_error *sw_closures_find_holders(const struct sw_live *live, struct sw_
 			sw_closure_numbers_free(&search.rows[i]);
 	}
 	free(search.rows);
-	object_list_free(&search.objects);
+	sw_objects_free(&search.objects);
 	sw_fields_deinit(&search.fields);
 	sw_view_scan_deinit(&search.scan);
 	return search.error;

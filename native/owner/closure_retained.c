@@ -95,16 +95,8 @@ static void add_answer(struct asking *asking, const struct question *question, s
 /* The closures themselves count once, whether others of the site hold them or not. */
 static bool is_closure_of(const struct sw_closures *closures, uint32_t site, sw_object object)
 {
-	size_t low = 0, high = closures->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (closures->objects[middle] < object)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < closures->count && closures->objects[low] == object &&
-	       (site == ALL_SITES || closures->site_of[low] == site);
+	size_t place = sw_objects_find(closures->objects, closures->count, object);
+	return place < closures->count && (site == ALL_SITES || closures->site_of[place] == site);
 }
 
 static void visit(void *context, sw_object object, uint64_t bytes, uint64_t free)

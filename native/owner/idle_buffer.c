@@ -67,7 +67,7 @@ struct sw_error *sw_idle_buffers_find(struct sw_fields *fields, uint64_t min_byt
 	struct sw_error *error = sw_work_alloc(live->work, sw_bitset_words(out->object_count) * 8,
 					       "idle buffers", &out->arrays);
 	if (!error)
-		error = sw_live_instances(live, names, visit, &search);
+		error = sw_live_instances(live, names, NULL, visit, &search);
 	for (unsigned i = 0; i < SW_IDLE_KINDS; i++)
 		sw_field_rows_finish(&out->rows[i]);
 	return error;

@@ -63,17 +63,8 @@ static struct sw_error *collect(struct collecting *collecting)
 		error = candidates_add(&collecting->candidates,
 				       (struct candidate){.description = &described->items[i]});
 	}
-	const struct sw_instance_search find = {.types = live->types,
-						.typing = live->typing,
-						.go = live->go,
-						.heap = live->heap,
-						.work = live->work,
-						.names = names,
-						.wants = wants,
-						.visit = take,
-						.context = collecting};
 	if (!error)
-		error = sw_instances_find(&find);
+		error = sw_live_instances(live, names, wants, take, collecting);
 	free(names);
 	return error ? error : collecting->error;
 }
@@ -171,15 +162,25 @@ static struct sw_error *judge(struct collecting *collecting, struct candidate *c
 	return error ? error : add_shapes(collecting, candidate, first);
 }
 
+static struct sw_error *add_parts_of(struct sw_arena_finding *finding,
+				     const struct sw_arena_shape_places *shape)
+{
+	struct sw_error *error =
+		sw_arena_find_common(finding->live, &finding->out->shapes.items[shape->shape],
+				     shape->places, &finding->commons);
+	for (size_t i = 0; !error && i < shape->places->count; i++)
+		error = sw_arena_add_part(finding, shape->shape, &shape->places->items[i]);
+	sw_arena_commons_free(&finding->commons);
+	return error;
+}
+
 static struct sw_error *add_parts(struct collecting *collecting)
 {
 	const struct shape_places *shapes = &collecting->shapes;
 	struct sw_error *error =
 		sw_arena_find_foreign_views(collecting->finding, shapes->items, shapes->count);
 	for (size_t i = 0; !error && i < shapes->count; i++)
-		for (size_t k = 0; !error && k < shapes->items[i].places->count; k++)
-			error = sw_arena_add_part(collecting->finding, shapes->items[i].shape,
-						  &shapes->items[i].places->items[k]);
+		error = add_parts_of(collecting->finding, &shapes->items[i]);
 	return error;
 }
 

@@ -6,6 +6,7 @@
 #define SW_OWNER_PARSER_ARENA_PRIVATE_H
 
 #include "library/pool.h"
+#include "owner/arena_common.h"
 #include "owner/parser_arena.h"
 
 /* Chunks by where they begin: place in `chunks` + 1. */
@@ -26,6 +27,7 @@ struct sw_arena_finding {
 	struct sw_warnings *warnings;
 	struct sw_views all;	 /* sw_views_collect() */
 	struct sw_views foreign; /* into chunks outside the heap, by address, which is `offset` */
+	struct sw_arena_commons commons; /* of the shape whose parts are added */
 	struct sw_arena_parts parts;
 	struct sw_arena_claims claims;
 	uint64_t *has_chunk; /* a bit for each object: it is or has a chunk */

@@ -23,37 +23,37 @@ static const char *role_name(uint8_t role)
 	return "part";
 }
 
-static PyObject *name_or_none(const struct sw_naming *naming, sw_type type)
+static PyObject *name_or_none(const struct sw_live *live, sw_type type)
 {
-	return sw_python_text(type ? sw_naming_type_name(naming, type) : NULL);
+	return sw_python_text(type ? sw_naming_type_name(live, type) : NULL);
 }
 
 /* The type of the language behind that of an object: of what a slice has, the map, the channel. */
-static sw_type language_type(const struct sw_naming *naming, sw_type type)
+static sw_type language_type(const struct sw_live *live, sw_type type)
 {
-	const struct sw_type_info *info = sw_type_info(naming->types, type);
+	const struct sw_type_info *info = sw_type_info(live->types, type);
 
 	if (info->role == SW_TYPE_BACKING)
 		return info->elem;
 	if (info->role != SW_TYPE_MAP_HEADER && info->role != SW_TYPE_CHAN_HEADER)
 		return type;
-	sw_type value = sw_type_of_name(naming->types, info->name);
-	return sw_type_info(naming->types, value)->target == type ? value : 0;
+	sw_type value = sw_type_of_name(live->types, info->name);
+	return sw_type_info(live->types, value)->target == type ? value : 0;
 }
 
-static PyObject *describe(const struct sw_naming *naming, sw_object object)
+static PyObject *describe(const struct sw_live *live, sw_object object)
 {
-	sw_type type = sw_naming_type(naming, object), language = language_type(naming, type);
-	const struct sw_type_info *info = sw_type_info(naming->types, type);
+	sw_type type = sw_live_type(live, object), language = language_type(live, type);
+	const struct sw_type_info *info = sw_type_info(live->types, type);
 
 	const struct sw_python_item items[] = {
-		{"address", sw_python_number(sw_heap_address(naming->heap, object))},
-		{"size_bytes", sw_python_number(sw_heap_size(naming->heap, object))},
-		{"type", name_or_none(naming, type)},
+		{"address", sw_python_number(sw_heap_address(live->heap, object))},
+		{"size_bytes", sw_python_number(sw_heap_size(live->heap, object))},
+		{"type", name_or_none(live, type)},
 		{"role", sw_python_text(type ? role_name(info->role) : NULL)},
-		{"element", name_or_none(naming, info->role == SW_TYPE_BACKING ? language : 0)},
+		{"element", name_or_none(live, info->role == SW_TYPE_BACKING ? language : 0)},
 		{"descriptor",
-		 sw_python_number_or_none(sw_type_info(naming->types, language)->descriptor)},
+		 sw_python_number_or_none(sw_type_info(live->types, language)->descriptor)},
 		{NULL, NULL},
 	};
 
@@ -64,43 +64,43 @@ PyObject *sw_python_object(PyObject *object, PyObject *argument)
 {
 	struct sw_python_session *self = (struct sw_python_session *)object;
 	unsigned long long address = PyLong_AsUnsignedLongLong(argument);
-	struct sw_naming naming;
+	struct sw_live live;
 	sw_object found = SW_NO_OBJECT;
 	PyObject *result = NULL;
 
 	if ((address == (unsigned long long)-1 && PyErr_Occurred()) || !sw_python_is_open(self) ||
 	    !sw_python_enter(self))
 		return NULL;
-	struct sw_error *error = sw_naming_init_types(&naming, self->session);
+	struct sw_error *error = sw_session_live_types(self->session, &live);
 	if (!error)
-		error = sw_naming_find(&naming, address, &found);
+		error = sw_naming_find(&live, address, &found);
 	sw_python_return(self);
 	if (error)
 		sw_python_raise(self->module, error);
 	else if (!PyErr_Occurred())
-		result = describe(&naming, found);
+		result = describe(&live, found);
 	sw_python_leave(self);
 	return result;
 }
 
 /* Which types there are objects of. NULL without memory. */
-static bool *used_types(const struct sw_naming *naming)
+static bool *used_types(const struct sw_live *live)
 {
-	bool *used = calloc((size_t)sw_types_count(naming->types) + 1, sizeof(*used));
+	bool *used = calloc((size_t)sw_types_count(live->types) + 1, sizeof(*used));
 
-	for (uint32_t i = 0; used && i < naming->typing->object_count; i++)
-		used[naming->typing->types[i]] = true;
+	for (uint32_t i = 0; used && i < live->typing->object_count; i++)
+		used[live->typing->types[i]] = true;
 	return used;
 }
 
-static PyObject *list_names(const struct sw_naming *naming)
+static PyObject *list_names(const struct sw_live *live)
 {
-	bool *used = used_types(naming);
+	bool *used = used_types(live);
 	PyObject *set = used ? PySet_New(NULL) : PyErr_NoMemory();
 	PyObject *list = NULL;
 
-	for (uint32_t i = 1, count = sw_types_count(naming->types); set && i < count; i++) {
-		PyObject *name = used[i] ? name_or_none(naming, i) : NULL;
+	for (uint32_t i = 1, count = sw_types_count(live->types); set && i < count; i++) {
+		PyObject *name = used[i] ? name_or_none(live, i) : NULL;
 		if (used[i] && (!name || PySet_Add(set, name)))
 			Py_CLEAR(set);
 		Py_XDECREF(name);
@@ -117,18 +117,18 @@ static PyObject *list_names(const struct sw_naming *naming)
 PyObject *sw_python_type_names(PyObject *object, PyObject *unused)
 {
 	struct sw_python_session *self = (struct sw_python_session *)object;
-	struct sw_naming naming;
+	struct sw_live live;
 	PyObject *result = NULL;
 	(void)unused;
 
 	if (!sw_python_is_open(self) || !sw_python_enter(self))
 		return NULL;
-	struct sw_error *error = sw_naming_init_types(&naming, self->session);
+	struct sw_error *error = sw_session_live_types(self->session, &live);
 	sw_python_return(self);
 	if (error)
 		sw_python_raise(self->module, error);
 	else if (!PyErr_Occurred())
-		result = list_names(&naming);
+		result = list_names(&live);
 	sw_python_leave(self);
 	return result;
 }

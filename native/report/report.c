@@ -141,6 +141,11 @@ void sw_report_summary(struct sw_report *report, const char *key, json_t *value)
 	set(report, part(report, "summary"), key, value);
 }
 
+void sw_report_count(struct sw_report *report, const char *key, uint64_t count)
+{
+	sw_report_summary(report, key, sw_json_count(count));
+}
+
 void sw_report_table(struct sw_report *report, const char *name, const char *columns)
 {
 	if (!sw_report_rows(report, name))
@@ -167,10 +172,15 @@ void sw_report_listing(struct sw_report *report, const char *table, const char *
 	set(report, report->listings, table, sw_json_string(text));
 }
 
-void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows)
+void sw_report_summary_keys(struct sw_report *report, const char *keys)
 {
-	if (rows)
-		set(report, part(report, "omitted"), table, sw_json_bytes(rows));
+	set(report, report->columns, "summary", json_string(keys));
+}
+
+void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows, uint64_t shown)
+{
+	if (rows > shown)
+		set(report, part(report, "omitted"), table, sw_json_count(rows - shown));
 }
 
 json_t *sw_report_rows(const struct sw_report *report, const char *table)

@@ -19,7 +19,8 @@ struct sw_report {
 	json_t *document;    /* the JSON report of docs/commands.md, keys in order */
 	enum sw_grade worst; /* of its findings */
 	bool complete;
-	json_t *columns;  /* private: what sw_report_table() was told, by table */
+	json_t *columns;  /* private: what sw_report_table() was told, by table; the keys of the
+			   * summary by "summary" */
 	json_t *listings; /* private: sw_report_listing(), by table */
 };
 
@@ -42,6 +43,7 @@ void sw_report_next(struct sw_report *report, const char *format, ...)
 
 void sw_report_target(struct sw_report *report, json_t *target);
 void sw_report_summary(struct sw_report *report, const char *key, json_t *value);
+void sw_report_count(struct sw_report *report, const char *key, uint64_t count); /* the same */
 
 /* Adds a table (rows in the order they are added). `columns` names the keys that the text view
  * shows, in order, separated by spaces ("type objects bytes accumulation.type path"); a key with
@@ -56,8 +58,11 @@ void sw_report_row(struct sw_report *report, const char *table, json_t *row);
  * with their ends, those that are too long for the terminal go on below their own indent. "" shows
  * nothing of it. */
 void sw_report_listing(struct sw_report *report, const char *table, const char *text);
-/* How many rows --limit left out of a table. */
-void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows);
+/* The keys of the summary that the text view shows, separated by spaces; of these none that is 0.
+ * What the sentences say need not be said again. */
+void sw_report_summary_keys(struct sw_report *report, const char *keys);
+/* Of the rows of a table only `shown` were added: --limit left the others out. */
+void sw_report_omitted(struct sw_report *report, const char *table, uint64_t rows, uint64_t shown);
 
 /* A finding with its grade; evidence may be NULL, next too. */
 void sw_report_finding(struct sw_report *report, enum sw_grade grade, const char *code,
@@ -72,14 +77,23 @@ json_t *sw_report_rows(const struct sw_report *report, const char *table);
 
 /* Values. */
 json_t *sw_json_address(uint64_t address);	      /* "0x…" */
+json_t *sw_json_address_or_null(uint64_t address);    /* 0 is null */
 json_t *sw_json_bytes(uint64_t bytes);		      /* an integer */
+json_t *sw_json_count(uint64_t count);		      /* an integer */
 json_t *sw_json_text(const char *bytes, size_t size); /* invalid UTF-8 replaced by U+FFFD */
 json_t *sw_json_string(const char *text);	      /* the same; NULL is "" */
+json_t *sw_json_string_or_null(const char *text);     /* ... NULL is null */
+json_t *sw_json_take_string(char *text);	      /* ... and it is freed */
 
 /* 1536 → "1.5 KiB" into out (at least 16 bytes); returns out. */
 char *sw_text_bytes(uint64_t bytes, char *out);
 /* 1234567 → "1,234,567" into out (at least 32 bytes); returns out. */
 char *sw_text_count(uint64_t count, char *out);
+/* 1234, "pool" → "1,234 pools" into out (SW_TEXT_AMOUNT bytes; longer ones are cut); returns out.
+ */
+enum { SW_TEXT_AMOUNT = 64 };
+char *sw_text_amount(uint64_t count, const char *noun, char *out);
+const char *sw_text_plural(uint64_t count, const char *one, const char *many);
 
 /* ---- views; both end in a newline; the string is malloc'ed ---- */
 struct sw_error *sw_report_json(const struct sw_report *report, char **out); /* json.c */

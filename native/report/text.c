@@ -138,10 +138,25 @@ void sw_text_detail(FILE *out, const char *key, const json_t *value, size_t most
 
 /* One line of the summary; objects in it become a line for each member. */
 struct summary {
-	FILE *out; /* NULL: only measure */
+	FILE *out;	  /* NULL: only measure */
+	const char *keys; /* sw_report_summary_keys(); NULL: all */
 	unsigned width;
 	size_t column; /* of the values */
 };
+
+static bool is_figure_shown(const struct summary *summary, const char *key, const json_t *value)
+{
+	size_t length = strlen(key);
+
+	if (!summary->keys)
+		return true;
+	if (json_is_integer(value) && !json_integer_value(value))
+		return false;
+	for (const char *at = summary->keys; *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strcspn(at, " ") == length && !strncmp(at, key, length))
+			return true;
+	return false;
+}
 
 static void put_figure(struct summary *summary, const char *key, const json_t *value)
 {
@@ -175,7 +190,7 @@ static void put_figures(struct summary *summary, const json_t *object, const cha
 			continue;
 		if (json_is_object(value) && depth < 4)
 			put_figures(summary, value, whole, depth + 1);
-		else
+		else if (is_figure_shown(summary, whole, value))
 			put_figure(summary, whole, value);
 		free(whole);
 	}
@@ -183,18 +198,23 @@ static void put_figures(struct summary *summary, const json_t *object, const cha
 
 static void put_summary(FILE *out, const struct sw_report *report, unsigned width, bool *is_begun)
 {
-	struct summary summary = {.width = width};
+	struct summary summary = {
+		.width = width,
+		.keys = json_string_value(json_object_get(report->columns, "summary"))};
 	const json_t *figures = part(report, "summary");
 	const char *listing = listing_of(report, "summary");
 
 	if (listing ? !*listing : !json_object_size(figures))
 		return;
-	begin_section(out, is_begun);
 	if (listing) {
+		begin_section(out, is_begun);
 		put_listing(out, listing, width);
 		return;
 	}
 	put_figures(&summary, figures, "", 0);
+	if (!summary.column)
+		return;
+	begin_section(out, is_begun);
 	summary.out = out;
 	put_figures(&summary, figures, "", 0);
 }

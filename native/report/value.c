@@ -18,10 +18,20 @@ json_t *sw_json_address(uint64_t address)
 	return json_string(text);
 }
 
-/* JSON integers are signed here; more bytes than that only a damaged target has. */
+json_t *sw_json_address_or_null(uint64_t address)
+{
+	return address ? sw_json_address(address) : json_null();
+}
+
+/* JSON integers are signed here; more than that only a damaged target has. */
+json_t *sw_json_count(uint64_t count)
+{
+	return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
+}
+
 json_t *sw_json_bytes(uint64_t bytes)
 {
-	return json_integer(bytes > INT64_MAX ? INT64_MAX : (json_int_t)bytes);
+	return sw_json_count(bytes);
 }
 
 json_t *sw_json_text(const char *bytes, size_t size)
@@ -50,6 +60,18 @@ json_t *sw_json_text(const char *bytes, size_t size)
 json_t *sw_json_string(const char *text)
 {
 	return text ? sw_json_text(text, strlen(text)) : json_string("");
+}
+
+json_t *sw_json_string_or_null(const char *text)
+{
+	return text ? sw_json_string(text) : json_null();
+}
+
+json_t *sw_json_take_string(char *text)
+{
+	json_t *value = sw_json_string_or_null(text);
+	free(text);
+	return value;
 }
 
 char *sw_text_bytes(uint64_t bytes, char *out)
@@ -88,6 +110,19 @@ char *sw_text_count(uint64_t count, char *out)
 	}
 	*end = 0;
 	return out;
+}
+
+char *sw_text_amount(uint64_t count, const char *noun, char *out)
+{
+	char digits[32];
+	snprintf(out, SW_TEXT_AMOUNT, "%s %s%s", sw_text_count(count, digits), noun,
+		 sw_text_plural(count, "", "s"));
+	return out;
+}
+
+const char *sw_text_plural(uint64_t count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
 }
 
 static void format_fraction(double fraction, char *out, size_t size)

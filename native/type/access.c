@@ -174,6 +174,12 @@ bool sw_value_word(const struct sw_value_reader *reader, struct sw_value of, con
 	return true;
 }
 
+bool sw_value_flag(const struct sw_value_reader *reader, struct sw_value of, const char *path)
+{
+	uint64_t word;
+	return sw_value_word(reader, of, path, &word) && word;
+}
+
 bool sw_value_pointee(const struct sw_value_reader *reader, struct sw_value of, const char *path,
 		      struct sw_value *out)
 {

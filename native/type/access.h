@@ -41,6 +41,9 @@ bool sw_value_field(const struct sw_value_reader *reader, struct sw_value of, co
 bool sw_value_word(const struct sw_value_reader *reader, struct sw_value of, const char *path,
 		   uint64_t *out);
 
+/* Is that not 0? False for what has no such field. */
+bool sw_value_flag(const struct sw_value_reader *reader, struct sw_value of, const char *path);
+
 /* What a *T or an atomic.Pointer[T] points to. False for nil and for what says not of what type: an
  * unsafe.Pointer, an atomic.Pointer before Go 1.19.5. */
 bool sw_value_pointee(const struct sw_value_reader *reader, struct sw_value of, const char *path,

@@ -362,6 +362,26 @@ sw_value sw_value_meet(struct sw_flow *flow, sw_value a, sw_value b)
 	return begins_with(flow, sw_value_type(b), sw_value_type(a)) ? a : joined;
 }
 
+static bool is_bytes(const struct sw_flow *flow, sw_value value, bool *is_string)
+{
+	const struct sw_type_info *info = sw_type_info(flow->types, sw_value_type(value));
+	*is_string = info->role == SW_TYPE_STRING_BYTES;
+	return sw_value_kind(value) == SW_VALUE_ARRAY &&
+	       (*is_string || (info->role == SW_TYPE_BACKING &&
+			       sw_type_info(flow->types, info->elem)->kind == SW_KIND_UINT8));
+}
+
+/* Bytes of a slice become a string without an instruction (strings.Builder, unsafe.String): a word
+ * of memory that is said to be both is one of them, and what stands behind it tells which. */
+static sw_value meet_bytes(const struct sw_flow *flow, sw_value a, sw_value b)
+{
+	bool is_string, is_other;
+	if (!is_bytes(flow, a, &is_string) || !is_bytes(flow, b, &is_other) ||
+	    is_string == is_other)
+		return SW_UNKNOWN;
+	return sw_value_typed(SW_VALUE_ARRAY, sw_value_type(is_string ? b : a), 0);
+}
+
 static void say_place(struct sw_flow *flow, struct sw_value_map *map, uint64_t place,
 		      sw_value value)
 {
@@ -370,6 +390,8 @@ static void say_place(struct sw_flow *flow, struct sw_value_map *map, uint64_t p
 		return;
 	sw_value known = sw_value_map_get(map, place);
 	sw_value met = sw_value_meet(flow, known, value);
+	if (met == SW_UNKNOWN && known != SW_UNKNOWN)
+		met = meet_bytes(flow, known, value);
 	if (met != known)
 		sw_flow_fail(flow, sw_value_map_set(map, place,
 						    (struct sw_known_value){met, ++flow->clock}));

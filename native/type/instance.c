@@ -4,8 +4,7 @@
 #include "type/type_private.h"
 
 enum {
-	MALLOC_HEADER = 8, /* bytes, of objects of SW_SCAN_LOOKUP spans */
-	TICK = 1 << 16,	   /* objects */
+	TICK = 1 << 16, /* objects */
 };
 
 /* What is known of a type. */
@@ -157,7 +156,18 @@ static void look_at(struct search *search, sw_type type, unsigned depth)
 
 /* ---- places outside the heap ---- */
 
-/* Is it in the variables of a module, with all of its bytes? */
+static bool is_readable(const struct sw_memory *memory, sw_addr addr, uint64_t size)
+{
+	for (sw_addr end = addr + size; addr < end;) {
+		const struct sw_region *region = sw_memory_region(memory, addr);
+		if (!region)
+			return false;
+		addr = region->addr + region->size;
+	}
+	return true;
+}
+
+/* Is it in the variables of a module, with all of its bytes, and there? */
 static bool is_variable(const struct sw_go *go, sw_addr addr, uint64_t size)
 {
 	for (size_t i = 0; i < go->modules.count; i++) {
@@ -170,7 +180,8 @@ static bool is_variable(const struct sw_go *go, sw_addr addr, uint64_t size)
 		};
 		for (size_t k = 0; k < sizeof(pieces) / sizeof(*pieces); k++)
 			if (addr >= pieces[k][0] && addr < pieces[k][1])
-				return size <= pieces[k][1] - addr;
+				return size <= pieces[k][1] - addr &&
+				       is_readable(go->memory, addr, size);
 	}
 	return false;
 }
@@ -268,7 +279,7 @@ static void visit_object(struct search *search, sw_type type, const struct sw_sp
 			 sw_addr slot)
 {
 	const struct sw_type_info *info = sw_type_info(search->given->types, type);
-	uint64_t header = span->scan == SW_SCAN_LOOKUP ? MALLOC_HEADER : 0;
+	uint64_t header = sw_go_header(span);
 	bool is_single = info->role == SW_TYPE_CLOSURE || info->role == SW_TYPE_CHAN_HEADER ||
 			 info->role == SW_TYPE_MAP_HEADER;
 	uint64_t size = info->size, room = span->elemsize - header;

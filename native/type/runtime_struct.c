@@ -5,7 +5,6 @@
 
 enum {
 	MAX_STRUCTS = 1024,
-	MALLOC_HEADER = 8, /* runtime/mbitmap.go, 1.22 */
 };
 
 SW_VECTOR(sw_type, sw_type_list);
@@ -42,7 +41,7 @@ static sw_addr type_of_p(const struct sw_go *go)
 	sw_addr list, p, type;
 	return sw_memory_u64(go->memory, go->globals.allp, &list) &&
 			       sw_memory_u64(go->memory, list, &p) &&
-			       sw_memory_u64(go->memory, p - MALLOC_HEADER, &type)
+			       sw_memory_u64(go->memory, p - SW_GO_MALLOC_HEADER, &type)
 		       ? type
 		       : 0;
 }

@@ -110,6 +110,24 @@ sw_type sw_type_path(const struct sw_types *types, sw_type type, uint64_t offset
 
 /* ---- typing.c: a type for every object ---- */
 
+/* What the pointer in a word of a root leads to. */
+enum sw_root_word_kind {
+	SW_ROOT_WORD_UNKNOWN,
+	SW_ROOT_WORD_POINTER,  /* to one `target` */
+	SW_ROOT_WORD_ELEMENTS, /* to one or more: of a slice, a string, or an array of its own */
+	SW_ROOT_WORD_SLICE,    /* to elements; the next words are length and capacity */
+	SW_ROOT_WORD_STRING,   /* to bytes; the next word is the string's length */
+	SW_ROOT_WORD_EFACE,    /* to the data of an interface; the word before is the type */
+	SW_ROOT_WORD_IFACE,    /* ... is the itab */
+	SW_ROOT_WORD_WHOLE,    /* to a map, a channel, a closure, or a part of one */
+	SW_ROOT_WORD_KINDS,
+};
+
+struct sw_root_word_type {
+	sw_type target; /* 0 unless it is one type */
+	uint32_t kind;	/* enum sw_root_word_kind */
+};
+
 /* types[i] is the type of object i's elements (an array of them when its slot is a multiple), 0
  * when unknown. The same for any number of threads.
  *
@@ -121,6 +139,9 @@ sw_type sw_type_path(const struct sw_types *types, sw_type type, uint64_t offset
 struct sw_typing {
 	sw_type *types; /* [object_count] */
 	uint32_t object_count;
+	/* What each of heap->root_words leads to. */
+	struct sw_root_word_type *root_types; /* [root_word_count] */
+	size_t root_word_count;
 	/* Words of variables and frames that hold objects: all; those whose type debug information
 	 * tells, the first word of an interface, or the code that uses them. */
 	uint64_t root_pointers, known_by_debug_information, known_by_interface, known_by_code;

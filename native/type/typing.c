@@ -275,6 +275,13 @@ static struct sw_error *init_walk(struct sw_type_walk *walk)
 	if (!error)
 		error = sw_work_alloc(walk->work, count * sizeof(*walk->queue), "typing queue",
 				      &walk->queue);
+	if (!error)
+		error = sw_work_alloc(walk->work,
+				      walk->heap->root_words.count *
+					      sizeof(*walk->typing->root_types),
+				      "types", &walk->typing->root_types);
+	if (!error)
+		walk->typing->root_word_count = walk->heap->root_words.count;
 	if (!error) {
 		walk->workers = calloc(walk->work->workers, sizeof(*walk->workers));
 		error = walk->workers ? NULL : sw_error_memory();
@@ -320,6 +327,7 @@ struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *type
 	free_walk(&walk);
 	if (error) {
 		sw_work_free(work, walk.states, heap->object_count * sizeof(*walk.states));
+		sw_typing_free(typing, work);
 		return error;
 	}
 	for (uint32_t i = 0; i < heap->object_count; i++)
@@ -332,5 +340,7 @@ struct sw_error *sw_typing_build(struct sw_typing *typing, struct sw_types *type
 void sw_typing_free(struct sw_typing *typing, struct sw_work *work)
 {
 	sw_work_free(work, typing->types, typing->object_count * sizeof(*typing->types));
+	sw_work_free(work, typing->root_types,
+		     typing->root_word_count * sizeof(*typing->root_types));
 	memset(typing, 0, sizeof(*typing));
 }

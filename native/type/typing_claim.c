@@ -114,12 +114,21 @@ void sw_claims_flush(struct sw_type_worker *worker)
 	worker->gathered_count = 0;
 }
 
+/* A chunk of package arena's is one object, in which values of all types stand one beside the
+ * other: it is of none. */
+static bool is_arena_chunk(const struct sw_type_walk *walk, const struct sw_span *span)
+{
+	const struct sw_go_spans *spans = &walk->go->spans;
+	return span->count == 1 && span->owner < spans->count &&
+	       spans->items[span->owner].is_user_arena;
+}
+
 static void settle(struct sw_type_worker *worker, const struct sw_place *place, sw_type type,
 		   bool is_weak)
 {
 	struct sw_type_walk *walk = worker->walk;
 	bool has_pointers = place->span->scan != SW_SCAN_NONE;
-	if (!type)
+	if (!type || is_arena_chunk(walk, place->span))
 		return;
 	/* Also for a claim that another one beats: which of them comes first is chance. */
 	if (has_pointers && !walk->plans.list.items[type].is_planned)
@@ -172,7 +181,7 @@ static void claim_headed(struct sw_type_worker *worker, const struct sw_place *p
 {
 	const struct sw_type_walk *walk = worker->walk;
 	const struct sw_type_plan *plans = walk->plans.list.items;
-	uint64_t start = place->span->scan == SW_SCAN_LOOKUP ? SW_MALLOC_HEADER : 0;
+	uint64_t start = sw_go_header(place->span);
 	uint64_t size = plans[type].size;
 	sw_addr header = read_header(walk, place);
 	sw_type named;
@@ -501,7 +510,7 @@ void sw_claim_pointers(struct sw_type_worker *worker, sw_slot slot)
 	uint32_t state =
 		__atomic_load_n(&walk->states[sw_heap_rank(walk->heap, slot)], __ATOMIC_RELAXED);
 	const struct sw_type_plan *plan = &walk->plans.list.items[state & SW_STATE_TYPE];
-	uint64_t at = span->scan == SW_SCAN_LOOKUP ? SW_MALLOC_HEADER : 0;
+	uint64_t at = sw_go_header(span);
 
 	if (!plan->count || !plan->size || !span->bytes)
 		return;

@@ -9,7 +9,6 @@ enum {
 	UNROLL = 32, /* slots of an array that are written out */
 	PAGE = 8192,
 	MIN_SIZE_FOR_HEADER = 512, /* runtime/mbitmap.go minSizeForMallocHeader, Go 1.22 */
-	MALLOC_HEADER = 8,
 	MAX_TINY_SIZE = 16,
 
 	TYPE_TFLAG = 20,
@@ -20,7 +19,7 @@ enum {
 /* runtime/malloc.go mallocgc: the slot that one value is allocated in. */
 static uint64_t slot_size(const struct sw_go *go, uint64_t size, bool has_pointers)
 {
-	uint64_t header = sw_go_has_arena_bitmap(go) ? 0 : MALLOC_HEADER;
+	uint64_t header = sw_go_has_arena_bitmap(go) ? 0 : SW_GO_MALLOC_HEADER;
 	if (!has_pointers && size < MAX_TINY_SIZE)
 		return MAX_TINY_SIZE;
 	if (size > SW_MAX_SMALL_SIZE - header)

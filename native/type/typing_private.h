@@ -81,7 +81,6 @@ enum {
 	SW_STATE_TAG_SHIFT = 21,
 	SW_STATE_TAGS = 2047,
 
-	SW_MALLOC_HEADER = 8,	 /* bytes */
 	SW_WALK_WORDS = 1 << 20, /* distinct words of a kind that are looked up */
 };
 

@@ -143,6 +143,66 @@ struct sw_error *sw_type_walk_read_closure(struct sw_type_walk *walk, sw_addr en
 	return error ? error : sw_flow_find_closure(walk->flow, entry);
 }
 
+/* ---- what is kept ---- */
+
+static bool has_number(const struct sw_type_walk *walk, sw_addr at, uint64_t *out)
+{
+	return !sw_flow_has_pointer(walk->go, at) && sw_memory_u64(walk->go->memory, at, out);
+}
+
+/* Is it the first word of a slice's or a string's header? The words of a variable stand together;
+ * those of a frame may be anywhere. */
+static uint32_t header_kind(const struct sw_type_walk *walk, const struct sw_go_root *root,
+			    sw_addr at, bool is_string)
+{
+	uint64_t length, capacity;
+	if (root->kind != SW_GO_ROOT_GLOBAL || !has_number(walk, at + 8, &length))
+		return SW_ROOT_WORD_ELEMENTS;
+	if (is_string)
+		return SW_ROOT_WORD_STRING;
+	return has_number(walk, at + 16, &capacity) && capacity && length <= capacity
+		       ? SW_ROOT_WORD_SLICE
+		       : SW_ROOT_WORD_ELEMENTS;
+}
+
+/* What a slot, found by the root's type or by code, says of the word there. */
+static struct sw_root_word_type describe_word(const struct sw_type_walk *walk,
+					      const struct sw_go_root *root, sw_addr at,
+					      const struct sw_slot_plan *slot)
+{
+	const struct sw_type_info *info = sw_type_info(walk->types, slot->target);
+	bool is_string = info->role == SW_TYPE_STRING_BYTES;
+	struct sw_root_word_type none = {0, SW_ROOT_WORD_UNKNOWN};
+
+	switch (slot->action) {
+	case SW_SLOT_UNKNOWN:
+		return none;
+	case SW_SLOT_POINTER:
+		if (!slot->target)
+			return none;
+		if (info->role != SW_TYPE_PLAIN)
+			break;
+		return (struct sw_root_word_type){slot->target, info->kind == SW_KIND_ARRAY
+									? SW_ROOT_WORD_ELEMENTS
+									: SW_ROOT_WORD_POINTER};
+	case SW_SLOT_ARRAY:
+		if (!is_string && info->role != SW_TYPE_BACKING)
+			break;
+		return (struct sw_root_word_type){info->elem,
+						  header_kind(walk, root, at, is_string)};
+	case SW_SLOT_EFACE:
+	case SW_SLOT_IFACE:
+		/* In a frame the word before may be out of date. */
+		if (root->kind != SW_GO_ROOT_GLOBAL)
+			return none;
+		return (struct sw_root_word_type){
+			0, slot->action == SW_SLOT_EFACE ? SW_ROOT_WORD_EFACE : SW_ROOT_WORD_IFACE};
+	default:
+		break;
+	}
+	return (struct sw_root_word_type){0, SW_ROOT_WORD_WHOLE};
+}
+
 /* ---- finalizers ---- */
 
 /* runtime/mheap.go specialfinalizer: fn; nret, fint; ot, the type of the pointer to its object. */
@@ -171,8 +231,7 @@ static struct sw_error *walk_finalizer_word(struct sw_type_walk *walk,
 		return NULL;
 	}
 	object = sw_heap_slot_address(walk->heap, place);
-	if (sw_heap_slot_span(walk->heap, place)->scan == SW_SCAN_LOOKUP)
-		object += SW_MALLOC_HEADER;
+	object += sw_go_header(sw_heap_slot_span(walk->heap, place));
 	whole.target = finalizer_type(walk, root);
 	struct sw_error *error = sw_type_plans_make(&walk->plans, whole.target);
 	if (error)
@@ -247,7 +306,8 @@ static bool is_timers(const struct sw_go_root *root)
 	return root->kind == SW_GO_ROOT_QUEUE && !strcmp(root->name, "timers");
 }
 
-static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct sw_root_word *word)
+static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct sw_root_word *word,
+				       struct sw_root_word_type *known)
 {
 	struct sw_slot_plan slot = {.action = SW_SLOT_UNKNOWN};
 	const struct sw_go_root *root =
@@ -264,9 +324,11 @@ static struct sw_error *walk_root_word(struct sw_type_walk *walk, const struct s
 	else if (root && word->at &&
 		 (root->kind == SW_GO_ROOT_GLOBAL || root->kind == SW_GO_ROOT_LOCAL))
 		error = find_by_code(walk, root, word->at, &slot, &neighbour);
-	if (!error)
-		sw_claim_word(&walk->workers[0], &slot, word->pointer, neighbour);
-	return error;
+	if (error)
+		return error;
+	*known = describe_word(walk, root, word->at, &slot);
+	sw_claim_word(&walk->workers[0], &slot, word->pointer, neighbour);
+	return NULL;
 }
 
 /* Again as long as words name types that were not known. */
@@ -280,7 +342,8 @@ struct sw_error *sw_type_walk_roots(struct sw_type_walk *walk)
 		walk->typing->known_by_debug_information = 0;
 		walk->typing->known_by_interface = walk->typing->known_by_code = 0;
 		for (size_t i = 0; !error && i < walk->heap->root_words.count; i++)
-			error = walk_root_word(walk, &walk->heap->root_words.items[i]);
+			error = walk_root_word(walk, &walk->heap->root_words.items[i],
+					       &walk->typing->root_types[i]);
 		wants_more = walk->workers[0].words.count != 0;
 		if (!error)
 			error = sw_type_walk_end_level(walk);

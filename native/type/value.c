@@ -15,8 +15,7 @@ enum {
 	ITAB_TYPE = 8,	 /* internal/abi ITab.Type */
 	TYPE_TFLAG = 20, /* internal/abi Type */
 	TYPE_KIND = 23,
-	DIRECT = 1 << 5,   /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
-	MALLOC_HEADER = 8, /* bytes, of objects of SW_SCAN_LOOKUP spans */
+	DIRECT = 1 << 5, /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
 };
 
 /* ---- values ---- */
@@ -400,7 +399,7 @@ sw_type sw_value_step(struct sw_types *types, const struct sw_go *go, const stru
 {
 	struct reader reader = {types, go, out, size};
 	const struct sw_span *span = sw_heap_span(heap, slot);
-	uint64_t start = span && span->scan == SW_SCAN_LOOKUP ? MALLOC_HEADER : 0;
+	uint64_t start = span ? sw_go_header(span) : 0;
 	size_t before = strnlen(out, size);
 
 	if (before >= size)

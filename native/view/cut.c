@@ -92,19 +92,6 @@ static bool follow(void *context, uint64_t offset, sw_addr pointer)
 	return true;
 }
 
-static size_t find_index(const struct sw_cut *cut, sw_object object)
-{
-	size_t low = 0, high = cut->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (cut->objects[middle] < object)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < cut->count && cut->objects[low] == object ? low : cut->count;
-}
-
 static void follow_all(struct asking *asking, sw_object object, sw_slot slot, uint64_t bits)
 {
 	const struct sw_cut *cut = asking->cut;
@@ -113,7 +100,7 @@ static void follow_all(struct asking *asking, sw_object object, sw_slot slot, ui
 	if (sw_heap_is_opaque(cut->live->heap, slot))
 		return;
 	asking->bits = bits;
-	asking->index = is_cut ? find_index(cut, object) : cut->count;
+	asking->index = is_cut ? sw_objects_find(cut->objects, cut->count, object) : cut->count;
 	sw_heap_pointers(cut->live->heap, slot, follow, asking);
 }
 

@@ -3,7 +3,7 @@
 #ifndef SW_VIEW_CUT_H
 #define SW_VIEW_CUT_H
 
-#include "view/live.h"
+#include "view/objects.h"
 
 enum { SW_CUT_QUESTIONS = 64 };
 

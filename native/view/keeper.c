@@ -170,46 +170,58 @@ const char *sw_keeper_name(enum sw_keeper keeper)
 
 /* ---- who refers to it ---- */
 
+struct first_keeper {
+	const struct sw_live *live;
+	const struct sw_keepers *keepers;
+	sw_counts_referrer *counts;
+	void *context; /* of counts */
+	enum sw_keeper first;
+};
+
+static bool look_at_keeper(void *context, sw_node from)
+{
+	struct first_keeper *search = context;
+	const struct sw_live *live = search->live;
+
+	if (from >= live->graph->object_count || !search->counts(search->context, from))
+		return true;
+	enum sw_keeper keeper =
+		sw_keeper_of(live, search->keepers, sw_heap_address(live->heap, from));
+	if (keeper < search->first)
+		search->first = keeper;
+	return search->first != SW_KEPT_BY_PROGRAM;
+}
+
 enum sw_keeper sw_keeper_of_referrers(const struct sw_live *live, const struct sw_keepers *keepers,
 				      sw_object object, sw_counts_referrer *counts, void *context)
 {
-	enum sw_keeper first = SW_KEPT_BY_NOBODY;
-	const struct sw_edge *edges;
-	size_t count = sw_graph_extra(live->graph, object, &edges);
-
-	for (size_t i = 0; i <= count && first; i++) {
-		sw_node from = i < count ? edges[i].from : live->graph->parent[object];
-		if (from >= live->graph->object_count || !counts(context, from))
-			continue;
-		enum sw_keeper keeper =
-			sw_keeper_of(live, keepers, sw_heap_address(live->heap, from));
-		if (keeper < first)
-			first = keeper;
-	}
-	return first;
+	struct first_keeper search = {live, keepers, counts, context, SW_KEPT_BY_NOBODY};
+	sw_live_referrers(live, object, look_at_keeper, &search);
+	return search.first;
 }
 
-static bool is_hand(const struct sw_live *live, const struct sw_keepers *keepers, sw_node node,
-		    bool with_library)
+struct hand_search {
+	const struct sw_live *live;
+	const struct sw_keepers *keepers;
+	bool with_library;
+};
+
+static bool is_no_hand(void *context, sw_node node)
 {
+	const struct hand_search *search = context;
+	const struct sw_live *live = search->live;
+
 	if (!sw_graph_is_root(live->graph, node))
-		return false;
+		return true;
 	uint32_t root = node - live->graph->object_count;
 	uint8_t kind = live->go->roots.items[root].kind;
-	return (kind == SW_GO_ROOT_LOCAL || kind == SW_GO_ROOT_GOROUTINE) &&
-	       (with_library || keepers->roots[root] != SW_KEPT_BY_LIBRARY);
+	return (kind != SW_GO_ROOT_LOCAL && kind != SW_GO_ROOT_GOROUTINE) ||
+	       (!search->with_library && search->keepers->roots[root] == SW_KEPT_BY_LIBRARY);
 }
 
 bool sw_keeper_is_at_hand(const struct sw_live *live, const struct sw_keepers *keepers,
 			  sw_object object, bool with_library)
 {
-	const struct sw_edge *edges;
-	size_t count = sw_graph_extra(live->graph, object, &edges);
-
-	if (is_hand(live, keepers, live->graph->parent[object], with_library))
-		return true;
-	for (size_t i = 0; i < count; i++)
-		if (is_hand(live, keepers, edges[i].from, with_library))
-			return true;
-	return false;
+	struct hand_search search = {live, keepers, with_library};
+	return !sw_live_referrers(live, object, is_no_hand, &search);
 }

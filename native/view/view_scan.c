@@ -250,7 +250,7 @@ struct sw_error *sw_view_scan_roots(struct sw_view_scan *scan, uint64_t min_byte
 		    !sw_view_find_target(heap, span, pointer, &place) ||
 		    (target != SW_NO_OBJECT && target != place.object))
 			continue;
-		error = sw_view_at_root(scan, &words->items[i], &place, &view);
+		error = sw_view_at_root(scan, i, &place, &view);
 		if (!error)
 			error = visit(context, 0, &view, place.room);
 	}

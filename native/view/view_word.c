@@ -17,7 +17,7 @@ bool sw_view_find_target(const struct sw_heap *heap, const struct sw_span *span,
 {
 	uint32_t index = sw_span_index(span, pointer);
 	sw_slot slot = span->first_slot + index;
-	uint64_t header = sw_view_header(span);
+	uint64_t header = sw_go_header(span);
 	uint64_t offset = pointer - span->base - index * span->elemsize;
 
 	if (index >= span->count || !sw_heap_is_marked(heap, slot) || offset < header ||
@@ -69,10 +69,11 @@ static void set_value(const struct sw_view_scan *scan, struct sw_view *view,
 		set_length(view, target, 1, 1, size);
 }
 
-static void describe(const struct sw_view_scan *scan, const struct holding *holding,
-		     uint64_t offset, const struct sw_view_target *target, struct sw_view *view)
+/* What stands at an offset is such a slot; NULL: nothing tells. */
+static void describe_slot(const struct sw_view_scan *scan, const struct holding *holding,
+			  const struct sw_view_slot *slot, uint64_t offset,
+			  const struct sw_view_target *target, struct sw_view *view)
 {
-	const struct sw_view_slot *slot = sw_view_plans_slot(&scan->plans, holding->type, offset);
 	uint64_t len = 0, cap = 0;
 	bool has_len = word_at(holding, offset + 8, &len);
 	bool has_cap = word_at(holding, offset + 16, &cap);
@@ -117,11 +118,18 @@ static void describe(const struct sw_view_scan *scan, const struct holding *hold
 	}
 }
 
+static void describe(const struct sw_view_scan *scan, const struct holding *holding,
+		     uint64_t offset, const struct sw_view_target *target, struct sw_view *view)
+{
+	const struct sw_view_slot *slot = sw_view_plans_slot(&scan->plans, holding->type, offset);
+	describe_slot(scan, holding, slot, offset, target, view);
+}
+
 uint64_t sw_view_room(const struct sw_live *live, sw_object object)
 {
 	const struct sw_span *span =
 		sw_heap_slot_span(live->heap, sw_heap_select(live->heap, object));
-	uint64_t header = sw_view_header(span);
+	uint64_t header = sw_go_header(span);
 	return span->elemsize > header ? span->elemsize - header : 0;
 }
 
@@ -176,7 +184,7 @@ struct sw_view sw_view_at(const struct sw_view_scan *scan, const struct sw_span 
 			  uint32_t index, sw_object holder, uint64_t offset,
 			  const struct sw_view_target *target)
 {
-	uint64_t header = sw_view_header(span);
+	uint64_t header = sw_go_header(span);
 	struct holding holding = {.type = sw_live_type(scan->live, holder),
 				  .bytes = span->bytes + index * span->elemsize + header,
 				  .end = span->elemsize - header};
@@ -198,7 +206,7 @@ bool sw_view_read(const struct sw_view_scan *scan, sw_addr at, struct sw_view *o
 	    !sw_heap_is_marked(heap, holder->first_slot + index))
 		return false;
 	uint64_t offset = at - holder->base - index * holder->elemsize;
-	if (offset < sw_view_header(holder) || offset + 8 > holder->elemsize)
+	if (offset < sw_go_header(holder) || offset + 8 > holder->elemsize)
 		return false;
 	sw_addr pointer = sw_load64(holder->bytes + (at - holder->base));
 	span = sw_heap_span(heap, pointer);
@@ -221,23 +229,19 @@ static bool is_piece(const struct sw_go_root *root, uint64_t size)
 		(length > 4 && !strcmp(root->name + length - 4, ".ptr")));
 }
 
-struct sw_error *sw_view_at_root(struct sw_view_scan *scan, const struct sw_root_word *word,
-				 const struct sw_view_target *target, struct sw_view *view)
+/* With debug information. */
+static struct sw_error *describe_typed(struct sw_view_scan *scan, const struct sw_go_root *root,
+				       const struct sw_root_word *word,
+				       const struct sw_view_target *target, struct sw_view *view)
 {
 	const struct sw_live *live = scan->live;
-	const struct sw_go_root *root =
-		word->root < live->go->roots.count ? &live->go->roots.items[word->root] : NULL;
-	struct holding holding = {0};
-	uint64_t offset = 0;
+	struct holding holding = {.type = sw_type_of_dwarf(live->types, root->type),
+				  .begin = root->type_offset,
+				  .end = root->type_offset};
+	uint64_t offset = word->at - root->address + root->type_offset;
 
-	*view = (struct sw_view){.at = word->at, .holder = live->heap->object_count + word->root};
-	if (root && root->type && root->size && word->at - root->address < root->size) {
-		holding.type = sw_type_of_dwarf(live->types, root->type);
-		holding.bytes = sw_memory_view(live->go->memory, root->address, root->size);
-		offset = word->at - root->address + root->type_offset;
-		holding.begin = root->type_offset;
-		holding.end = holding.bytes ? root->type_offset + root->size : holding.begin;
-	}
+	holding.bytes = sw_memory_view(live->go->memory, root->address, root->size);
+	holding.end += holding.bytes ? root->size : 0;
 	struct sw_error *error = sw_view_plans_make(&scan->plans, holding.type);
 	if (error)
 		return error;
@@ -245,6 +249,60 @@ struct sw_error *sw_view_at_root(struct sw_view_scan *scan, const struct sw_root
 		holding.is_piece =
 			is_piece(root, sw_view_plans_of(&scan->plans, holding.type)->size);
 	describe(scan, &holding, offset, target, view);
+	return NULL;
+}
+
+/* The words of a variable whose size nothing tells: the one before, and two behind. */
+static struct holding read_around(const struct sw_memory *memory, sw_addr at, uint64_t words[4])
+{
+	struct holding holding = {.bytes = (const uint8_t *)words};
+
+	memset(words, 0, 4 * sizeof(*words));
+	for (unsigned i = 0; at && i < 4; i++) {
+		if (!sw_memory_u64(memory, at - 8 + 8 * i, &words[i]) && i)
+			break;
+		holding.end += 8;
+	}
+	return holding;
+}
+
+/* As typing found it. */
+static void describe_known(struct sw_view_scan *scan, size_t number,
+			   const struct sw_view_target *target, struct sw_view *view)
+{
+	static const uint8_t kinds[SW_ROOT_WORD_KINDS] = {
+		[SW_ROOT_WORD_POINTER] = SW_VIEW_SLOT_POINTER,
+		[SW_ROOT_WORD_SLICE] = SW_VIEW_SLOT_SLICE,
+		[SW_ROOT_WORD_STRING] = SW_VIEW_SLOT_STRING,
+		[SW_ROOT_WORD_EFACE] = SW_VIEW_SLOT_EFACE,
+		[SW_ROOT_WORD_IFACE] = SW_VIEW_SLOT_IFACE,
+		[SW_ROOT_WORD_WHOLE] = SW_VIEW_SLOT_WHOLE,
+	};
+	const struct sw_live *live = scan->live;
+	struct sw_root_word_type known = {0};
+	uint64_t words[4];
+	struct holding holding = read_around(live->go->memory, view->at, words);
+
+	if (number < live->typing->root_word_count)
+		known = live->typing->root_types[number];
+	struct sw_view_slot slot = {.elem = known.target,
+				    .size = sw_type_info(live->types, known.target)->size,
+				    .kind = kinds[known.kind]};
+	describe_slot(scan, &holding, &slot, 8, target, view);
+}
+
+struct sw_error *sw_view_at_root(struct sw_view_scan *scan, size_t number,
+				 const struct sw_view_target *target, struct sw_view *view)
+{
+	const struct sw_live *live = scan->live;
+	const struct sw_root_word *word = &live->heap->root_words.items[number];
+	const struct sw_go_root *root =
+		word->root < live->go->roots.count ? &live->go->roots.items[word->root] : NULL;
+
+	*view = (struct sw_view){.at = word->at, .holder = live->heap->object_count + word->root};
+	if (root && root->type && root->size && word->at - root->address < root->size)
+		return describe_typed(scan, root, word, target, view);
+	describe_known(scan, number, target, view);
 	return NULL;
 }
 
@@ -259,5 +317,5 @@ struct sw_error *sw_view_read_root(struct sw_view_scan *scan, size_t word, struc
 	*out = (struct sw_view){.object = SW_NO_OBJECT};
 	if (!span || !sw_view_find_target(heap, span, words[word].pointer, &target))
 		return NULL;
-	return sw_view_at_root(scan, &words[word], &target, out);
+	return sw_view_at_root(scan, word, &target, out);
 }

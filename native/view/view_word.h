@@ -10,13 +10,6 @@ struct sw_view_target {
 	uint64_t offset, room; /* bytes: from the start of the value, and of it */
 };
 
-enum { SW_VIEW_MALLOC_HEADER = 8 }; /* bytes, of objects of SW_SCAN_LOOKUP spans */
-
-static inline uint64_t sw_view_header(const struct sw_span *span)
-{
-	return span->scan == SW_SCAN_LOOKUP ? SW_VIEW_MALLOC_HEADER : 0;
-}
-
 /* The object of a span that a pointer leads to. False for garbage, and for a pointer to what is
  * before the value. */
 bool sw_view_find_target(const struct sw_heap *heap, const struct sw_span *span, sw_addr pointer,
@@ -26,8 +19,8 @@ bool sw_view_find_target(const struct sw_heap *heap, const struct sw_span *span,
 struct sw_view sw_view_at(const struct sw_view_scan *scan, const struct sw_span *span,
 			  uint32_t index, sw_object holder, uint64_t offset,
 			  const struct sw_view_target *target);
-/* The view of a root's word; makes a plan of the root's type. */
-struct sw_error *sw_view_at_root(struct sw_view_scan *scan, const struct sw_root_word *word,
+/* The view of one of the heap's root words; makes a plan of the root's type. */
+struct sw_error *sw_view_at_root(struct sw_view_scan *scan, size_t number,
 				 const struct sw_view_target *target, struct sw_view *view);
 
 #endif

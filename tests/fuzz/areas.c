@@ -337,6 +337,7 @@ static void collect_all(struct collector *collector)
 		add_module(collector, &go->modules.items[i]);
 	add_types(collector, types);
 	add_objects(collector, types, typing);
+	collect_owners(collector);
 	add_elf(collector->areas, collector->subject);
 	add_sections(collector->areas, collector->subject, go->image);
 }

@@ -17,7 +17,7 @@ struct area_kind {
 	struct area_list areas;
 };
 
-enum { MAX_KINDS = 160 };
+enum { MAX_KINDS = 256 };
 
 struct areas {
 	struct area_kind kinds[MAX_KINDS];

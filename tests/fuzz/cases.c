@@ -47,8 +47,8 @@ void link_items(struct subject *subject, const struct areas *areas, const char *
 const struct damage_case *damage_case_at(size_t index)
 {
 	static const struct damage_case *const tables[] = {
-		heap_cases,	type_cases, module_cases,   goroutine_cases,
-		function_cases, wait_cases, scheduler_cases};
+		heap_cases,	type_cases, module_cases,    goroutine_cases,
+		function_cases, wait_cases, scheduler_cases, owner_cases};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (const struct damage_case *at = tables[i]; at->name; at++)

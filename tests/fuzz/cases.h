@@ -27,16 +27,20 @@ void span_pointers_everywhere(struct subject *subject, const struct areas *areas
 
 /* Ended by a NULL name. */
 extern const struct damage_case heap_cases[], type_cases[], module_cases[], goroutine_cases[],
-	function_cases[], wait_cases[], scheduler_cases[];
+	function_cases[], wait_cases[], scheduler_cases[], owner_cases[];
 
-#define CASE(name)                 \
-	{                          \
-#name, name, false \
+/* Looked at by some commands; by all on goroutines; by all about owners. */
+#define CASE(name)                         \
+	{                                  \
+#name, name, SOME_COMMANDS \
 	}
-/* Of goroutines. */
-#define THOROUGH_CASE(name)       \
-	{                         \
-#name, name, true \
+#define THOROUGH_CASE(name)                    \
+	{                                      \
+#name, name, ALL_OF_GOROUTINES \
+	}
+#define OWNER_CASE(name)                   \
+	{                                  \
+#name, name, ALL_OF_OWNERS \
 	}
 
 #endif

@@ -29,5 +29,7 @@ uint64_t word_at(const struct collector *collector, sw_addr addr);
 void collect_goroutines(const struct collector *collector);
 /* areas_scheduler.c: Ps, Ms, timers, sched. */
 void collect_scheduler(const struct collector *collector);
+/* areas_owner.c: what the commands about owners read. */
+void collect_owners(const struct collector *collector);
 
 #endif

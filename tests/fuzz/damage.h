@@ -3,6 +3,7 @@
 #define FUZZ_DAMAGE_H
 
 #include "areas.h"
+#include "examine.h"
 #include "random.h"
 
 /* One to fifteen damages where they hurt. What was done is added to `text`. */
@@ -13,7 +14,7 @@ void damage_by_seed(struct subject *subject, const struct areas *areas, struct r
 struct damage_case {
 	const char *name;
 	void (*apply)(struct subject *subject, const struct areas *areas);
-	bool is_thorough; /* to be examined by every command on goroutines */
+	enum thoroughness thoroughness;
 };
 /* NULL behind the last; NULL when there is none of that name. */
 const struct damage_case *damage_case_at(size_t index);

@@ -235,19 +235,23 @@ static void run_of_goroutines(struct sw_session *session, const struct areas *ar
 	struct random *random = &examination->random;
 	char goid[32];
 
-	for (size_t i = 0; i < (examination->is_thorough ? THOROUGH : CHOSEN); i++)
-		run(session, examination,
-		    calls[examination->is_thorough ? i : random_below(random, CALLS)]);
+	bool is_thorough = examination->thoroughness == ALL_OF_GOROUTINES;
+
+	for (size_t i = 0; i < (is_thorough ? THOROUGH : CHOSEN); i++)
+		run(session, examination, calls[is_thorough ? i : random_below(random, CALLS)]);
 	snprintf(goid, sizeof(goid), "%llu",
 		 (unsigned long long)areas->goids[random_below(random, areas->goid_count)]);
 	run_on(session, examination, "stack", goid);
 }
 
+/* Of cores/programs/owners. */
+#define DESCRIBED "main.chunk{buf=data, off=used, next=next}; main.names{buf=chunks, off=off}"
+
 static void run_of_owners(struct sw_session *session, const struct areas *areas,
 			  struct examination *examination)
 {
 	static const char *const calls[][6] = {
-		{"buffers", "--limit", "0"},	{"arenas", "--limit", "0"},
+		{"buffers", "--limit", "0"},	{"arenas", "--limit", "0", "--arena", DESCRIBED},
 		{"pools", "--limit", "0"},	{"contexts", "--limit", "0"},
 		{"timers", "--limit", "0"},	{"fds", "--limit", "0"},
 		{"finalizers", "--limit", "0"}, {"closures", "--limit", "0"},
@@ -257,9 +261,10 @@ static void run_of_owners(struct sw_session *session, const struct areas *areas,
 	const struct area_list *objects = &areas->objects;
 	char address[32];
 
-	for (size_t i = 0; i < (examination->is_thorough ? CALLS : CHOSEN); i++)
-		run(session, examination,
-		    calls[examination->is_thorough ? i : random_below(random, CALLS)]);
+	bool is_thorough = examination->thoroughness != SOME_COMMANDS;
+
+	for (size_t i = 0; i < (is_thorough ? CALLS : CHOSEN); i++)
+		run(session, examination, calls[is_thorough ? i : random_below(random, CALLS)]);
 	snprintf(address, sizeof(address), "0x%llx",
 		 (unsigned long long)objects->items[random_below(random, objects->count)].addr);
 	run_on(session, examination, "buffer-owner", address);
@@ -271,6 +276,11 @@ static void run_all(struct sw_session *session, const struct areas *areas,
 {
 	bool is_first = random_below(&examination->random, 2);
 
+	if (examination->thoroughness == ALL_OF_OWNERS) {
+		run_of_owners(session, areas, examination);
+		run(session, examination, (const char *[]){"leak-roots", "--limit", "0", NULL});
+		return;
+	}
 	if (is_first)
 		run_of_goroutines(session, areas, examination);
 	else

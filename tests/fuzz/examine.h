@@ -5,6 +5,9 @@
 #include "areas.h"
 #include "random.h"
 
+/* Which commands look at it. Chance chooses some, of all kinds; ALL_OF_OWNERS are those alone. */
+enum thoroughness { SOME_COMMANDS, ALL_OF_GOROUTINES, ALL_OF_OWNERS };
+
 struct examination {
 	struct random random; /* which object, which type, which options */
 	uint64_t max_memory;  /* bytes, 0: no cap */
@@ -13,7 +16,7 @@ struct examination {
 	const char *core, *exe;	 /* in files of their own; NULL: the subject's in memory */
 	enum sw_index_use index; /* of those files; written in the end as it says */
 	bool is_misled;		 /* by a damaged index: what reports add up to is not checked */
-	bool is_thorough;	 /* every command on goroutines, not a few that chance chooses */
+	enum thoroughness thoroughness;
 
 	/* Out. */
 	enum { COMPLETE, PARTIAL, REFUSED } outcome;

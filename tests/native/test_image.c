@@ -1,16 +1,12 @@
 /* Executables that this test writes, cores of them, and its own: where they lie, whose they are,
  * and what they add to a core. */
 #include "elf_builder.h"
+#include "leave_out.h"
 
 #include "image/image.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include <signal.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -443,8 +439,7 @@ static void expect_symbols(const struct sw_image *image)
 
 static void program_that_runs(void **state)
 {
-	if (getenv("SPANWALK_NO_PTRACE"))
-		skip();
+	need_ptrace("the image of a program that runs");
 	pid_t pid = start_child();
 	struct sw_work work;
 	struct sw_target *target;

@@ -74,6 +74,34 @@ static void test_amd64_moves(void **state)
 	assert_int_equal(insn.steps[0].size, 16);
 }
 
+static void check_only_loses(struct sw_insn insn, uint8_t reg)
+{
+	assert_int_equal(insn.count, 1);
+	assert_int_equal(insn.steps[0].kind, SW_STEP_LOSE);
+	assert_int_equal(insn.steps[0].dst, reg);
+}
+
+/* What reads memory and writes a register leaves all else as it was. */
+static void test_amd64_one_register(void **state)
+{
+	(void)state;
+	check_only_loses(AMD64("\x0f\xb6\x54\x24\x47"), RDX);	      /* MOVBLZX 0x47(SP), DX */
+	check_only_loses(AMD64("\x48\x0f\xbe\x08"), RCX);	      /* MOVBQSX 0(AX), CX */
+	check_only_loses(AMD64("\x44\x0f\xb7\x00"), 8);		      /* MOVWLZX 0(AX), R8 */
+	check_only_loses(AMD64("\x48\x0f\xaf\xca"), RCX);	      /* IMULQ DX, CX */
+	check_only_loses(AMD64("\x48\x0f\xbc\xca"), RCX);	      /* BSFQ DX, CX */
+	check_only_loses(AMD64("\xf3\x48\x0f\xb8\x4c\x24\x08"), RCX); /* POPCNTQ 8(SP), CX */
+	assert_int_equal(AMD64("\x48\x0f\xba\xe1\x05").count, 0);     /* BTQ $5, CX */
+	check_only_loses(AMD64("\x48\x0f\xba\xe9\x05"), RCX);	      /* BTSQ $5, CX */
+
+	struct sw_insn insn = AMD64("\xf0\x48\x0f\xc1\x08"); /* LOCK XADDQ CX, 0(AX) */
+	assert_int_equal(insn.count, 2);
+	assert_int_equal(insn.steps[0].kind, SW_STEP_LOSE);
+	assert_int_equal(insn.steps[0].dst, RCX);
+	assert_int_equal(insn.steps[1].kind, SW_STEP_SPOIL);
+	assert_int_equal(insn.steps[1].size, 8);
+}
+
 static void test_amd64_control(void **state)
 {
 	(void)state;
@@ -176,9 +204,8 @@ static void test_any_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_amd64_moves),
-		cmocka_unit_test(test_amd64_control),
-		cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_amd64_moves),   cmocka_unit_test(test_amd64_one_register),
+		cmocka_unit_test(test_amd64_control), cmocka_unit_test(test_arm64),
 		cmocka_unit_test(test_any_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

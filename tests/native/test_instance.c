@@ -394,6 +394,25 @@ static void test_overlapping_fields(void **state)
 	close_scene(&scene);
 }
 
+/* A module that says that all memory is its variables, and a type that would fill it. */
+static void test_wide_module(void **state)
+{
+	(void)state;
+	const uint64_t many = (uint64_t)1 << 36;
+	struct scene scene;
+	open_scene(&scene);
+	struct world *world = &scene.world;
+	sw_addr huge = put_array(world, "[1<<36]main.session", scene.made.session, many, 56 * many,
+				 56 * many, 0);
+	world->module.edata = VARIABLES + ((uint64_t)1 << 46);
+	add_variable(&scene, SW_GO_ROOT_GLOBAL, VARIABLES, 0, type_of(&scene, huge));
+	add_variable(&scene, SW_GO_ROOT_GLOBAL, VARIABLES, 0, type_of(&scene, scene.made.session));
+	assert_null(search(&scene, session_names));
+	assert_int_equal(scene.count, 1);
+	check(&scene, 0, VARIABLES, 0, SW_NO_OBJECT, 1);
+	close_scene(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_large_numbers),
 		cmocka_unit_test(test_circular_types),
 		cmocka_unit_test(test_overlapping_fields),
+		cmocka_unit_test(test_wide_module),
 	};
 	return cmocka_run_group_tests_name("instance", tests, NULL, NULL);
 }

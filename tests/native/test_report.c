@@ -58,7 +58,7 @@ static void add_roots(struct sw_report *report)
 					"share_fraction", i ? 0.0234 : 0.372, "path",
 					"main.sessions", "[\"k\"].parser.buf", "accumulation",
 					"type", "main.session", "objects", 1200));
-	sw_report_omitted(report, "roots", 1200);
+	sw_report_omitted(report, "roots", 1220, 20);
 }
 
 static struct sw_report *make_leak_roots(void)

@@ -1,16 +1,12 @@
 /* Cores that this test writes, and processes that it starts: what a target must show of each. */
 #include "elf_builder.h"
+#include "leave_out.h"
 
 #include "target/areas.h"
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -761,16 +757,9 @@ static void page_table_of_larger_pages(void **state)
 	remove_file(path);
 }
 
-/* qemu runs this test for another machine, and has neither ptrace(2) nor all of /proc. */
-static void need_ptrace(void)
-{
-	if (getenv("SPANWALK_NO_PTRACE"))
-		skip();
-}
-
 static void process_goes_on(void **state)
 {
-	need_ptrace();
+	need_ptrace("a process goes on");
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;
@@ -793,7 +782,7 @@ static void process_goes_on(void **state)
 
 static void process_keeps_its_signals(void **state)
 {
-	need_ptrace();
+	need_ptrace("a process keeps its signals");
 	pid_t pid = start_child();
 	struct sw_work work;
 	(void)state;
@@ -816,7 +805,7 @@ static void process_keeps_its_signals(void **state)
 
 static void stopped_process_stays_stopped(void **state)
 {
-	need_ptrace();
+	need_ptrace("a stopped process stays stopped");
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;
@@ -841,7 +830,7 @@ static void stopped_process_stays_stopped(void **state)
 /* A child of this test that opens the process again and again is killed in the middle of it. */
 static void killed_reader_leaves_the_process_running(void **state)
 {
-	need_ptrace();
+	need_ptrace("a killed reader leaves the process running");
 	pid_t pid = start_child();
 	(void)state;
 
@@ -867,7 +856,7 @@ static void killed_reader_leaves_the_process_running(void **state)
 
 static void process_read_for_a_debugger(void **state)
 {
-	need_ptrace();
+	need_ptrace("a process read for a debugger");
 	pid_t pid = start_child();
 	struct sw_target *target;
 	struct sw_work work;

@@ -139,6 +139,9 @@ static const struct sw_go_wait *find(struct world *world, unsigned number, uint8
 				 .status = SW_GO_WAITING,
 				 .wait_reason = reason,
 				 .waiting = waiting};
+	/* Where no stack is needed, none is there. */
+	if (!sw_go_wait_needs_stack(&world->go, &world->heap, &g))
+		world->stack.words.count = 0;
 	ok(sw_go_waits_add(&world->waits, &world->go, &world->heap, &g, &world->stack, 7));
 	world->stack.words.count = 0;
 	const struct sw_go_wait *wait = &world->waits.list.items[world->waits.list.count - 1];

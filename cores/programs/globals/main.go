@@ -42,6 +42,12 @@ type settings struct {
 	history []*item
 }
 
+// ledger is a struct whose pointer the linker knows.
+type ledger struct {
+	open *settings
+	last *item
+}
+
 // In data: initialised with values that are not zero.
 var (
 	dataItem   = &item{id: 1, text: "static", next: dataNext}
@@ -49,6 +55,8 @@ var (
 	dataSlice  = []*item{{id: 3}, {id: 4}, nil, nil}
 	dataArray  = [16]row{0: {name: "zero", count: 1}, 15: {name: "last"}}
 	dataConfig = settings{limits: [4]int{1, 2, 3, 4}}
+	dataShelf  = []row{{name: "lower"}, {name: "upper", pad: [5]uint64{4: 1}}}
+	dataLedger = &ledger{open: &settings{limits: [4]int{3: 1}}}
 	dataFunc   = func() int { return int(time.Now().Unix()) }
 	dataAny    any
 	dataIface  fmt.Stringer = time.Second
@@ -64,6 +72,7 @@ var (
 		x [7]int
 	}
 	bssConfig  settings
+	bssTree    = &settings{} // what it leads to has no name either
 	bssFunc    func() *item
 	bssValue   atomic.Value
 	bssPool    = sync.Pool{New: func() any { return new(row) }}
@@ -150,8 +159,8 @@ type nowhere struct{}
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
 func data(p *truth.Program) {
-	p.Add(truth.Root{Name: "main.dataNext", Type: "*main.item", Count: 500,
-		Make: func() { dataNext.next = chain(500) }, Drop: func() { dataNext.next = nil }})
+	p.Add(truth.Root{Name: "main.dataNext", Type: "*main.item", Count: 400,
+		Make: func() { dataNext.next = chain(400) }, Drop: func() { dataNext.next = nil }})
 	p.Add(truth.Root{Name: "main.dataSlice", Type: "[]*main.item", Count: 200,
 		Make: func() { dataSlice[2] = chain(200) }, Drop: func() { dataSlice[2] = nil }})
 	p.Add(truth.Root{Name: "main.dataArray", Type: "[16]main.row", Count: 160,
@@ -162,6 +171,13 @@ func data(p *truth.Program) {
 		}, Drop: func() { dataArray = [16]row{} }})
 	p.Add(truth.Root{Name: "main.dataConfig", Type: "main.settings", Count: 60,
 		Make: func() { configure(&dataConfig) }, Drop: func() { forget(&dataConfig) }})
+	p.Add(truth.Root{Name: "main.dataShelf", Type: "[]main.row", Count: 9,
+		Make: func() { dataShelf[1].first = chain(9) }, Drop: func() { dataShelf[1].first = nil }})
+	p.Add(truth.Root{Name: "main.dataLedger", Type: "*main.ledger", Count: 8,
+		Make: func() { dataLedger.open.current, dataLedger.last = chain(7), newItem(0) },
+		Drop: func() { dataLedger.open.current, dataLedger.last = nil, nil }})
+	p.Add(truth.Root{Name: "main.bssTree", Type: "*main.settings", Count: 11,
+		Make: func() { bssTree.current = chain(11) }, Drop: func() { bssTree.current = nil }})
 	p.Add(truth.Root{Name: "main.dataAny", Type: "interface {}", Count: 70,
 		Make: func() { dataAny = box[*item]{chain(70), 70} }, Drop: func() { dataAny = nil }})
 }

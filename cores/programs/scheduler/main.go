@@ -1,15 +1,16 @@
 // Command scheduler has a known number of goroutines, threads and timers in
 // each state that the scheduler knows: four Ps, more goroutines that never stop
 // working than those can run, goroutines locked to threads, threads in system
-// calls, timers. With -idle nothing works. With -stuck the image is taken while
-// the world waits for a goroutine that never stops; that takes
-// GODEBUG=asyncpreemptoff=1.
+// calls, timers. With -idle nothing works. With -spare no more than so many
+// threads may be added. With -stuck the image is taken while the world waits for
+// a goroutine that never stops; that takes GODEBUG=asyncpreemptoff=1.
 package main
 
 import (
 	"flag"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"syscall"
 	"time"
@@ -21,7 +22,6 @@ import (
 const (
 	procs   = 4
 	locked  = 3 // goroutines that wait, each on a thread of its own
-	readers = 2 // threads that read from pipes
 	sleeps  = 5
 	later   = 7 // functions that a timer calls in an hour
 	tickers = 2
@@ -31,6 +31,8 @@ var (
 	idle    = flag.Bool("idle", false, "without goroutines that work")
 	stuck   = flag.Bool("stuck", false, "stop the world in vain before the image")
 	workers = flag.Int("workers", 12, "how many of those there are")
+	readers = flag.Int("readers", 2, "threads that read from pipes")
+	spare   = flag.Int("spare", 0, "threads that may be added; 0: as many as usual")
 	crew    = truth.NewCrew()
 )
 
@@ -39,7 +41,7 @@ func main() {
 	runtime.GOMAXPROCS(procs)
 	program := truth.Start("scheduler")
 	crew.Go(locked, waitLocked)
-	crew.Go(readers, readPipe)
+	crew.Go(*readers, readPipe)
 	crew.Go(sleeps, sleep)
 	crew.Go(tickers, tick)
 	for i := 0; i < later; i++ {
@@ -51,12 +53,17 @@ func main() {
 		working = 0
 	}
 	program.Int("locked", locked)
-	program.Int("readers", readers)
+	program.Int("readers", int64(*readers))
 	program.Int("timers", sleeps+tickers+later)
 	program.Int("workers", int64(working))
 	crew.Go(working, work)
 	crew.Wait()
 	program.Int("created", created())
+	if *spare > 0 {
+		most := threads() + *spare
+		debug.SetMaxThreads(most)
+		program.Int("most threads", int64(most))
+	}
 	program.AtAbort(func() { time.Sleep(100 * time.Millisecond) }) // after the last collection
 	if *stuck {
 		program.AtAbort(stopTheWorld)
@@ -73,6 +80,14 @@ func created() int64 {
 		return -1
 	}
 	return int64(sample[0].Value.Uint64())
+}
+
+func threads() int {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		panic(err)
+	}
+	return len(tasks)
 }
 
 // work never gives way: a signal stops it.

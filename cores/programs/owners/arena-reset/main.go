@@ -55,6 +55,44 @@ func (l *lines) message(m string) string {
 
 func (l *lines) reset() { l.buf = l.buf[:0] }
 
+// certificate is what a parser made of one buffer: all its parts are slices of that, with room up
+// to the buffer's end. It is no arena, and none of its parts were handed out before a reset.
+type certificate struct {
+	raw, signed, subject []byte
+	extensions           []extension
+}
+
+type extension struct{ value []byte }
+
+func newCertificate() *certificate {
+	raw := make([]byte, 0, size/2)
+	raw = append(raw, make([]byte, size/2-100)...)
+	c := &certificate{raw: raw, signed: raw[4:900], subject: raw[4:60]}
+	for i := 0; i < 10; i++ {
+		c.extensions = append(c.extensions, extension{raw[100*i+8 : 100*i+80]})
+	}
+	return c
+}
+
+// packet is a buffer that is in use or not; a system call gets it by its first byte.
+type packet struct {
+	data       []byte
+	references int
+}
+
+type vector struct {
+	base *byte
+	size int
+}
+
+func receive() (packets []*packet, vectors []vector) {
+	for i := 0; i < 16; i++ {
+		p := &packet{make([]byte, size/4), 1}
+		packets, vectors = append(packets, p), append(vectors, vector{&p.data[0], len(p.data)})
+	}
+	return packets, vectors
+}
+
 type parser interface {
 	message(string) string
 	reset()
@@ -88,13 +126,23 @@ func (w *worker) run() {
 	}
 }
 
-var fixedBuffer, appending *worker
+var (
+	fixedBuffer, appending *worker
+
+	certificates []*certificate
+	packets      []*packet
+	vectors      []vector
+)
 
 func main() {
 	runtime.GOMAXPROCS(2)
 	p := truth.Start("arena-reset")
 	fixedBuffer = &worker{parser: &scratch{buf: make([]byte, size)}}
 	appending = &worker{parser: &lines{buf: make([]byte, 0, size)}}
+	for i := 0; i < 4; i++ {
+		certificates = append(certificates, newCertificate())
+	}
+	packets, vectors = receive()
 	p.Add(truth.Root{Name: "main.fixedBuffer", Type: "*main.worker", Make: func() { fixedBuffer.run() }})
 	p.Add(truth.Root{Name: "main.appending", Type: "*main.worker", Make: func() { appending.run() }})
 	stale := 2 * *count

@@ -3,11 +3,17 @@
 // page was huge, and its buffer stays; the last page that was sent, and the slug cut out of another,
 // are in buffers that somebody else may already be writing to. In the repaired program encoders are
 // reset, huge buffers dropped, and what outlives a request is copied.
+//
+// Both recycle the items of a list one after the other, and a queue whose array still has the jobs
+// that were taken out of it and are in a pool themselves, and frames that still have what they sent
+// of the connection's buffer: that is no fault.
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"flag"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -57,6 +63,24 @@ type cell struct {
 	name [24]byte
 }
 
+// item is one of a linked list, which is emptied from the front.
+type item struct {
+	next *item
+	n    int
+}
+
+// job is what a queue is handed.
+type job struct {
+	id    int
+	reply string
+}
+
+// frame is a part of an answer on its way out.
+type frame struct {
+	stream  int
+	payload []byte
+}
+
 // service has a pool in an object, and one behind a pointer.
 type service struct {
 	name    string
@@ -70,6 +94,11 @@ var (
 	encoders = sync.Pool{New: newEncoder}
 	buffers  = sync.Pool{New: func() interface{} { return new(bytes.Buffer) }}
 	cells    sync.Pool
+	items    sync.Pool
+	jobs     sync.Pool
+	queues   sync.Pool
+	frames   sync.Pool
+	output   = bufio.NewWriterSize(io.Discard, page) // of the connection
 	unused   = sync.Pool{New: func() interface{} { return new(link) }}
 	shortly  *service
 
@@ -96,6 +125,9 @@ func main() {
 		serveScratch()
 		serveBoxes()
 		serveCells()
+		emptyList()
+		emptyQueue()
+		sendFrames()
 	})
 	state(p)
 	p.Hold()
@@ -121,6 +153,7 @@ func state(p *truth.Program) {
 	p.Int("scratch_bytes", stock*scratch)
 	p.Int("boxes", stock)
 	p.Int("cells", stock)
+	p.Int("items", stock)
 	p.Int("live_elements", faults(stock)) // each still has the link it rendered
 }
 
@@ -220,5 +253,46 @@ func serveCells() {
 	slab = make([]cell, 4*stock)
 	for i := 0; i < stock; i++ {
 		cells.Put(&slab[i])
+	}
+}
+
+// emptyList leaves in each item the pointer to the next one, which is in the pool too.
+//
+//go:noinline
+func emptyList() {
+	var head *item
+	for i := 0; i < stock; i++ {
+		head = &item{next: head, n: i}
+	}
+	for head != nil {
+		empty := head
+		head = head.next
+		items.Put(empty)
+	}
+}
+
+// emptyQueue gives back the jobs, then the queue, cut to no length.
+//
+//go:noinline
+func emptyQueue() {
+	queue := new([]*job)
+	for i := 0; i < stock; i++ {
+		*queue = append(*queue, &job{id: i})
+	}
+	for _, j := range *queue {
+		jobs.Put(j)
+	}
+	*queue = (*queue)[:0]
+	queues.Put(queue)
+}
+
+// sendFrames leaves in each frame the slice that it was sent from, as net/http does with HTTP/2:
+// whoever takes one sets all of it.
+//
+//go:noinline
+func sendFrames() {
+	buffer := output.AvailableBuffer()[:page]
+	for i := 0; i < stock; i++ {
+		frames.Put(&frame{i, buffer[:100*(i+1)]})
 	}
 }

@@ -195,12 +195,19 @@ func keep() {
 	}
 }
 
-// openPipes sets deadlines, which are timers of the network poller.
+// openPipes sets deadlines, which are timers of the network poller, and takes as many back.
 func openPipes() {
 	for i := 0; i < pipes; i++ {
 		r, w, err := os.Pipe()
 		if err == nil {
 			err = r.SetReadDeadline(time.Now().Add(5 * time.Hour))
+		}
+		if err != nil {
+			panic(err)
+		}
+		err = w.SetWriteDeadline(time.Now().Add(6 * time.Hour))
+		if err == nil {
+			err = w.SetWriteDeadline(time.Time{})
 		}
 		if err != nil {
 			panic(err)
