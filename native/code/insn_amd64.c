@@ -424,6 +424,24 @@ static void effects_0f(struct sw_amd64_insn *d)
 				lose_rm(d, 8);
 			lose(d, RAX);
 			break;
+		case 0xaf: /* IMUL, POPCNT, BSF, BSR, MOVZX, MOVSX write their register alone */
+		case 0xb6:
+		case 0xb7:
+		case 0xb8:
+		case 0xbc:
+		case 0xbd:
+		case 0xbe:
+		case 0xbf:
+			lose(d, d->reg);
+			break;
+		case 0xba: /* BT, BTS, BTR, BTC of a number */
+			if (d->digit > 4)
+				lose_rm(d, 8);
+			break;
+		case 0xc1:
+			lose(d, d->reg);
+			lose_rm(d, 8);
+			break;
 		case 0xae:
 			if (d->mod != 3 && d->digit < 5)
 				spoil(d, 64);
