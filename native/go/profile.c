@@ -2,6 +2,7 @@
 
 #include "base/chain.h"
 #include "go/field.h"
+#include "go/special.h"
 
 enum {
 	HEAP_PROFILE = 1, /* mprof.go memProfile, a bucketType */
@@ -10,21 +11,6 @@ enum {
 
 /* ---- specials ---- */
 
-/* One of a span's list; false when it is damaged. */
-static bool read_special(const struct sw_go *go, const struct sw_go_span *span, sw_addr at,
-			 uint64_t *offset, uint8_t *kind, sw_addr *next)
-{
-	uint16_t narrow = 0;
-	bool is_read = sw_memory_u64(go->memory, at + go->layout.special.next, next) &&
-		       sw_memory_u8(go->memory, at + go->layout.special.kind, kind);
-	if (is_read && go->layout.special.offset_size == 8)
-		return sw_memory_u64(go->memory, at + go->layout.special.offset, offset) &&
-		       *offset < span->npages * 8192;
-	is_read = is_read && sw_memory_u16(go->memory, at + go->layout.special.offset, &narrow);
-	*offset = narrow;
-	return is_read && *offset < span->npages * 8192;
-}
-
 /* Visits the samples of a span, by rising address. */
 static struct sw_error *visit_span(const struct sw_go *go, const struct sw_go_span *span,
 				   sw_visit_sample *visit, void *context)
@@ -32,17 +18,15 @@ static struct sw_error *visit_span(const struct sw_go *go, const struct sw_go_sp
 	struct sw_error *error = NULL;
 	struct sw_chain chain = {0};
 	struct sw_go_sample sample;
-	uint64_t offset;
-	uint8_t kind;
-	sw_addr next;
+	struct sw_go_special special;
 
-	for (sw_addr at = span->specials; !error && at; at = next) {
+	for (sw_addr at = span->specials; !error && at; at = special.next) {
 		if (sw_chain_is_ring(&chain, at) || chain.steps > MAX_SPECIALS ||
-		    !read_special(go, span, at, &offset, &kind, &next))
+		    !sw_go_special_read(go, at, &special) || special.offset >= span->npages * 8192)
 			break;
-		sample.address = span->base + offset;
+		sample.address = span->base + special.offset;
 		sample.bucket = sw_go_word_at(go, at, go->layout.specialprofile.b);
-		if (kind == go->layout.special_kind.profile && sample.bucket)
+		if (special.kind == go->layout.special_kind.profile && sample.bucket)
 			error = visit(context, &sample);
 	}
 	return error;

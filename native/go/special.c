@@ -1,4 +1,5 @@
 /* Finalizers, cleanups, weak pointers (runtime/mheap.go special*, mfinal.go, mcleanup.go). */
+#include "go/special.h"
 #include "base/chain.h"
 #include "go/root.h"
 
@@ -123,32 +124,16 @@ struct sw_error *sw_roots_add_queues(struct sw_root_collector *collector)
 /* ---- specials ---- */
 
 struct special {
-	sw_addr address;
-	uint64_t offset; /* bytes from the span's base; may be inside an object */
-	uint8_t kind;
+	struct sw_go_special read;
 	uint32_t span;	 /* go->spans */
 	bool was_marked; /* its object was reachable without any special */
 };
 SW_VECTOR(struct special, specials);
 
-static bool read_special(const struct sw_go *go, struct special *special, sw_addr *next)
-{
-	uint16_t narrow;
-	sw_addr at = special->address;
-	if (!sw_memory_u64(go->memory, at + go->layout.special.next, next) ||
-	    !sw_memory_u8(go->memory, at + go->layout.special.kind, &special->kind))
-		return false;
-	if (go->layout.special.offset_size == 8)
-		return sw_memory_u64(go->memory, at + go->layout.special.offset, &special->offset);
-	bool is_read = sw_memory_u16(go->memory, at + go->layout.special.offset, &narrow);
-	special->offset = narrow;
-	return is_read;
-}
-
 static sw_slot slot_of(const struct sw_root_collector *collector, const struct special *special)
 {
 	const struct sw_go_span *span = &collector->go->spans.items[special->span];
-	return sw_heap_slot(collector->heap, span->base + special->offset);
+	return sw_heap_slot(collector->heap, span->base + special->read.offset);
 }
 
 static struct sw_error *list_span(struct sw_root_collector *collector, uint32_t number,
@@ -158,12 +143,11 @@ static struct sw_error *list_span(struct sw_root_collector *collector, uint32_t 
 	const struct sw_go_span *span = &go->spans.items[number];
 	struct sw_error *error = NULL;
 	struct sw_chain chain = {0};
-	sw_addr next;
+	struct special special = {.span = number};
 
-	for (sw_addr at = span->specials; !error && at; at = next) {
-		struct special special = {.address = at, .span = number};
-		if (sw_chain_is_ring(&chain, at) || !read_special(go, &special, &next) ||
-		    special.offset >= span->npages * 8192 || chain.steps > MAX_SPECIALS) {
+	for (sw_addr at = span->specials; !error && at; at = special.read.next) {
+		if (sw_chain_is_ring(&chain, at) || !sw_go_special_read(go, at, &special.read) ||
+		    special.read.offset >= span->npages * 8192 || chain.steps > MAX_SPECIALS) {
 			sw_warn(go->warnings, true, "damaged_specials", NULL,
 				"the finalizers and cleanups of the span at 0x%" PRIx64
 				" are damaged",
@@ -172,7 +156,7 @@ static struct sw_error *list_span(struct sw_root_collector *collector, uint32_t 
 		}
 		sw_slot slot = slot_of(collector, &special);
 		special.was_marked = slot != SW_NO_SLOT && sw_heap_is_marked(collector->heap, slot);
-		if (special.kind != go->layout.special_kind.profile && slot != SW_NO_SLOT)
+		if (special.read.kind != go->layout.special_kind.profile && slot != SW_NO_SLOT)
 			error = specials_add(out, special);
 	}
 	return error;
@@ -186,7 +170,7 @@ static bool is_dead(const struct sw_root_collector *collector, const struct spec
 	const struct sw_span *space = sw_heap_span(collector->heap, span->base);
 	if (!space)
 		return true;
-	uint32_t index = sw_span_index(space, span->base + special->offset);
+	uint32_t index = sw_span_index(space, span->base + special->read.offset);
 	return index < span->nelems && !sw_go_span_is_live(span, index);
 }
 
@@ -239,12 +223,12 @@ static struct sw_error *add_finalizer(struct sw_root_collector *collector,
 			(struct sw_go_root){
 				.kind = SW_GO_ROOT_FINALIZER,
 				.name = sw_roots_name("finalizer of 0x%" PRIx64, object),
-				.address = special->address,
+				.address = special->read.address,
 				.object = special->was_marked ? object : 0},
 			collector->finalizers, &root);
 	if (!error)
 		error = add_words(collector, root,
-				  special->address + go->layout.specialfinalizer.fn, 1);
+				  special->read.address + go->layout.specialfinalizer.fn, 1);
 	if (!error && !special->was_marked)
 		error = add_contents(collector, root, slot);
 	if (!error && !special->was_marked && is_dead(collector, special))
@@ -269,12 +253,13 @@ static struct sw_error *add_cleanup(struct sw_root_collector *collector,
 			collector,
 			(struct sw_go_root){.kind = SW_GO_ROOT_CLEANUP,
 					    .name = sw_roots_name("cleanup of 0x%" PRIx64, object),
-					    .address = special->address,
+					    .address = special->read.address,
 					    .object = special->was_marked ? object : 0},
 			collector->cleanups, &root);
 	/* 1.26: call, fn, arg; before one word. */
 	return error ? error
-		     : add_words(collector, root, special->address + offset, has_argument ? 3 : 1);
+		     : add_words(collector, root, special->read.address + offset,
+				 has_argument ? 3 : 1);
 }
 
 static struct sw_error *add_weak_handle(struct sw_root_collector *collector,
@@ -292,20 +277,20 @@ static struct sw_error *add_weak_handle(struct sw_root_collector *collector,
 			(struct sw_go_root){
 				.kind = SW_GO_ROOT_WEAK,
 				.name = sw_roots_name("weak handle of 0x%" PRIx64, object),
-				.address = special->address},
+				.address = special->read.address},
 			collector->weak, &root);
-	return error ? error : add_words(collector, root, special->address + offset, 1);
+	return error ? error : add_words(collector, root, special->read.address + offset, 1);
 }
 
 static struct sw_error *add_special(struct sw_root_collector *collector,
 				    const struct special *special)
 {
 	const struct sw_go *go = collector->go;
-	if (special->kind == go->layout.special_kind.finalizer)
+	if (special->read.kind == go->layout.special_kind.finalizer)
 		return add_finalizer(collector, special);
-	if (special->kind && special->kind == go->layout.special_kind.cleanup)
+	if (special->read.kind && special->read.kind == go->layout.special_kind.cleanup)
 		return add_cleanup(collector, special);
-	if (special->kind && special->kind == go->layout.special_kind.weak_handle)
+	if (special->read.kind && special->read.kind == go->layout.special_kind.weak_handle)
 		return add_weak_handle(collector, special);
 	return NULL;
 }

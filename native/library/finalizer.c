@@ -1,6 +1,7 @@
 #include "library/finalizer.h"
 
 #include "base/chain.h"
+#include "go/special.h"
 #include "go/traceback.h"
 
 enum {
@@ -218,36 +219,28 @@ static struct sw_error *add_cleanup(struct search *search, sw_addr special,
 }
 
 /* Those that are roots, as they were found then. */
-static struct sw_error *add_special(struct search *search, sw_addr special, sw_addr base)
+static struct sw_error *add_special(struct search *search, const struct sw_go_special *special,
+				    sw_addr base)
 {
 	const struct sw_go *go = search->live->go;
-	const uint32_t *root = root_numbers_find(&search->roots, special);
+	const uint32_t *root = root_numbers_find(&search->roots, special->address);
 	struct sw_finalizer finalizer = {0};
-	uint64_t offset = 0;
-	uint16_t narrow;
+	sw_addr object = base + special->offset;
 
 	if (!root)
 		return NULL;
-	if (go->layout.special.offset_size == 8) {
-		if (!read_word(search, special + go->layout.special.offset, &offset))
-			return NULL;
-	} else if (sw_memory_u16(go->memory, special + go->layout.special.offset, &narrow)) {
-		offset = narrow;
-	} else {
-		return NULL;
-	}
 	finalizer.root = *root;
-	finalizer.object_address = base + offset;
+	finalizer.object_address = object;
 	finalizer.state =
 		go->roots.items[*root].object ? SW_FINALIZER_SET : SW_FINALIZER_UNREACHABLE;
 	switch (go->roots.items[*root].kind) {
 	case SW_GO_ROOT_FINALIZER:
-		return add_finalizer(search, special, finalizer);
+		return add_finalizer(search, special->address, finalizer);
 	case SW_GO_ROOT_CLEANUP:
-		return add_cleanup(search, special, finalizer);
+		return add_cleanup(search, special->address, finalizer);
 	default:
 		finalizer.kind = SW_WEAK_POINTER;
-		finalizer.state = sw_heap_object(search->live->heap, base + offset) == SW_NO_OBJECT
+		finalizer.state = sw_heap_object(search->live->heap, object) == SW_NO_OBJECT
 					  ? SW_FINALIZER_UNREACHABLE
 					  : SW_FINALIZER_SET;
 		return add(search, finalizer);
@@ -257,14 +250,14 @@ static struct sw_error *add_special(struct search *search, sw_addr special, sw_a
 static struct sw_error *add_span(struct search *search, const struct sw_go_span *span)
 {
 	struct sw_chain chain = {0};
+	struct sw_go_special special;
 	struct sw_error *error = NULL;
-	sw_addr next;
 
-	for (sw_addr at = span->specials; !error && at; at = next) {
+	for (sw_addr at = span->specials; !error && at; at = special.next) {
 		if (sw_chain_is_ring(&chain, at) || chain.steps > MAX_SPECIALS ||
-		    !read_word(search, at + search->live->go->layout.special.next, &next))
+		    !sw_go_special_read(search->live->go, at, &special))
 			break;
-		error = add_special(search, at, span->base);
+		error = add_special(search, &special, span->base);
 	}
 	return error;
 }
