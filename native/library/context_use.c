@@ -6,10 +6,9 @@
  * an interface may cancel it, and one that is can not. */
 #include "base/bitset.h"
 #include "go/field.h"
+#include "go/interface.h"
 #include "go/wait.h"
 #include "library/context_private.h"
-
-enum { ITAB_TYPE = 8 }; /* internal/abi ITab.Type */
 
 SW_MAP(sw_type, named_types);	   /* type + 1 by a word that may name it */
 SW_MAP(uint8_t, goroutine_groups); /* roots, each + 1 */
@@ -110,7 +109,7 @@ static sw_type type_named_by(struct use_search *search, sw_addr word)
 	if (known)
 		return *known - 1;
 	sw_type type = sw_type_of_descriptor(live->types, word);
-	if (!type && sw_memory_u64(live->go->memory, word + ITAB_TYPE, &descriptor))
+	if (!type && sw_go_itab_type(live->go, word, &descriptor))
 		type = sw_type_of_descriptor(live->types, descriptor);
 	if (!search->error)
 		search->error = named_types_set(&search->names, word, type + 1);

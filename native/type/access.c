@@ -1,14 +1,12 @@
 #include "type/access.h"
 
+#include "go/interface.h"
+
 #include <stdio.h>
 
 enum {
 	MAX_NAME = 128,
 	MAX_NESTING = 16, /* of structs with one field */
-	ITAB_TYPE = 8,	  /* internal/abi ITab.Type */
-	TYPE_TFLAG = 20,  /* internal/abi Type */
-	TYPE_KIND = 23,
-	DIRECT = 1 << 5, /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
 };
 
 static const struct sw_type_info *info_of(const struct sw_value_reader *reader, struct sw_value of)
@@ -201,7 +199,7 @@ bool sw_value_held(const struct sw_value_reader *reader, struct sw_value of, con
 {
 	const struct sw_go *go = reader->go;
 	sw_addr descriptor, data;
-	uint8_t flags;
+	bool is_direct;
 
 	if (!sw_value_field(reader, of, path, &of))
 		return false;
@@ -211,15 +209,13 @@ bool sw_value_held(const struct sw_value_reader *reader, struct sw_value of, con
 	    !read_word(reader, of.addr, &descriptor) || !descriptor ||
 	    !read_word(reader, of.addr + 8, &data))
 		return false;
-	if (!info->is_empty_interface && !read_word(reader, descriptor + ITAB_TYPE, &descriptor))
+	if (!info->is_empty_interface && !sw_go_itab_type(go, descriptor, &descriptor))
 		return false;
 	out->type = sw_type_of_descriptor(reader->types, descriptor);
-	if (!out->type ||
-	    !sw_memory_u8(go->memory, descriptor + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND),
-			  &flags))
+	if (!out->type || !sw_go_read_direct(go, descriptor, &is_direct))
 		return false;
-	out->addr = flags & DIRECT ? of.addr + 8 : data;
-	return flags & DIRECT || (data && !sw_value_is_free(reader->heap, data));
+	out->addr = is_direct ? of.addr + 8 : data;
+	return is_direct || (data && !sw_value_is_free(reader->heap, data));
 }
 
 bool sw_value_behind(const struct sw_value_reader *reader, struct sw_value of, const char *path,

@@ -2,8 +2,6 @@
 #include "base/chain.h"
 #include "type/access.h"
 
-#include <strings.h>
-
 enum {
 	SLOTS = 8,	  /* of a bucket, of a group */
 	MIN_TOP_HASH = 5, /* runtime/map.go: below it tophash tells of no entry, or of one that
@@ -41,20 +39,13 @@ struct walk {
 
 /* ---- shapes ---- */
 
-static const struct sw_type_field *field_of(const struct sw_type_info *info, const char *name)
-{
-	for (uint32_t i = 0; i < info->field_count; i++)
-		if (!strcasecmp(info->fields[i].name, name)) /* reflect writes Key, Elem */
-			return &info->fields[i];
-	return NULL;
-}
-
 static bool shape_of_slots(const struct sw_types *types, const struct sw_type_field *slots,
 			   struct shape *shape)
 {
 	const struct sw_type_info *slot =
 		sw_type_info(types, sw_type_info(types, slots->type)->elem);
-	const struct sw_type_field *key = field_of(slot, "key"), *elem = field_of(slot, "elem");
+	const struct sw_type_field *key = sw_type_part(slot, "key"),
+				   *elem = sw_type_part(slot, "elem");
 
 	if (!key || !elem || !slot->size)
 		return false;
@@ -69,9 +60,9 @@ static bool shape_of_slots(const struct sw_types *types, const struct sw_type_fi
 static bool shape_of_arrays(const struct sw_types *types, const struct sw_type_info *group,
 			    struct shape *shape)
 {
-	const struct sw_type_field *keys = field_of(group, "keys"),
-				   *elems = field_of(group, "elems");
-	const struct sw_type_field *overflow = field_of(group, "overflow");
+	const struct sw_type_field *keys = sw_type_part(group, "keys"),
+				   *elems = sw_type_part(group, "elems");
+	const struct sw_type_field *overflow = sw_type_part(group, "overflow");
 
 	if (!keys || !elems)
 		return false;
@@ -96,7 +87,7 @@ static bool find_shape(const struct sw_types *types, const struct sw_type_info *
 		       struct shape *shape)
 {
 	const struct sw_type_info *group = sw_type_info(types, header->group);
-	const struct sw_type_field *slots = field_of(group, "slots");
+	const struct sw_type_field *slots = sw_type_part(group, "slots");
 
 	*shape = (struct shape){.group = header->group, .size = group->size};
 	if (!group->size ||
@@ -318,7 +309,7 @@ static void walk_map(struct walk *walk, struct sw_value map)
 	if (!is_known || sw_value_is_free(walk->reader->heap, to) ||
 	    info->role != SW_TYPE_MAP_HEADER || !find_shape(types, info, &walk->shape))
 		walk->damage++;
-	else if (field_of(info, "dirPtr"))
+	else if (sw_type_part(info, "dirPtr"))
 		walk_swiss_map(walk, map);
 	else
 		walk_old_map(walk, map);

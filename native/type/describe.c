@@ -1,5 +1,6 @@
 #include "type/describe.h"
 
+#include "go/interface.h"
 #include "go/unwind.h"
 #include "type/type_private.h"
 #include "type/value_text.h"
@@ -14,10 +15,6 @@ enum {
 	MAX_DEPTH = 4,	  /* of values in each other */
 	MAX_POINTERS = 1, /* followed one after the other */
 	MAX_LEAVES = 32,  /* numbers, strings, … in all */
-	ITAB_TYPE = 8,	  /* internal/abi ITab.Type */
-	TYPE_TFLAG = 20,  /* internal/abi Type */
-	TYPE_KIND = 23,	  /* the same */
-	DIRECT = 1 << 5,  /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
 };
 #define MAX_LENGTH ((uint64_t)1 << 47)
 
@@ -323,10 +320,9 @@ static void write_chan(struct writer *writer, struct at at)
 
 static bool is_direct(const struct sw_go *go, sw_addr descriptor)
 {
-	uint8_t flags = 0;
+	bool is_direct;
 
-	sw_memory_u8(go->memory, descriptor + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND), &flags);
-	return flags & DIRECT;
+	return sw_go_read_direct(go, descriptor, &is_direct) && is_direct;
 }
 
 /* The value in an interface, by the second of its words. */
@@ -358,7 +354,7 @@ static void write_interface(struct writer *writer, const struct sw_type_info *in
 		fputs("nil", writer->out);
 		return;
 	}
-	if (info->is_empty_interface || sw_memory_u64(go->memory, word + ITAB_TYPE, &word))
+	if (info->is_empty_interface || sw_go_itab_type(go, word, &word))
 		type = sw_type_of_descriptor(writer->types, word);
 	if (!type) {
 		fputc('?', writer->out);

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 /* ---- names ---- */
 
@@ -324,6 +325,14 @@ static const struct sw_type_field *field_at(const struct sw_types *types,
 		    offset - field->offset < sw_type_entry(types, field->type)->info.size)
 			return field;
 	}
+	return NULL;
+}
+
+const struct sw_type_field *sw_type_part(const struct sw_type_info *info, const char *name)
+{
+	for (uint32_t i = 0; i < info->field_count; i++)
+		if (!strcasecmp(info->fields[i].name, name))
+			return &info->fields[i];
 	return NULL;
 }
 

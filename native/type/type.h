@@ -102,6 +102,10 @@ void sw_types_set_closure(struct sw_types *types, sw_addr entry, sw_type capture
 const struct sw_type_info *sw_type_info(const struct sw_types *types, sw_type type);
 uint32_t sw_types_count(const struct sw_types *types); /* numbers are below this */
 
+/* A field of what the compiler makes maps of; in any case, because reflect writes Key and Elem.
+ * NULL when there is none. */
+const struct sw_type_field *sw_type_part(const struct sw_type_info *info, const char *name);
+
 /* The innermost field, element, … at an offset of a type, as a Go path ("parser.buf", "[3].key")
  * appended to out (NUL-terminated, cut at size), and the type that starts or holds there. Embedded
  * fields are written out by name. An offset in padding or beyond the type adds nothing. */

@@ -5,13 +5,13 @@
  * added between levels only, in the order of their addresses, so numbers are the same each time.
  * An object whose interface words, headers or closures name types that are not in the table yet
  * is looked at once more on the next level. */
+#include "go/interface.h"
 #include "type/flow.h"
 
 enum {
 	SERIAL = 4096, /* levels of fewer objects are not worth waking threads for */
 	GRAIN = 1024,
 	TICK_LEVELS = 1024,
-	ITAB_TYPE = 8, /* internal/abi ITab.Type */
 };
 
 /* ---- between levels ---- */
@@ -45,8 +45,7 @@ static struct sw_error *learn_word(struct sw_type_walk *walk, const struct sw_wa
 		type = sw_type_closure(walk->types, wanted->word);
 	}
 	if (wanted->kind != SW_WORD_CODE &&
-	    (wanted->kind != SW_WORD_ITAB ||
-	     sw_memory_u64(walk->go->memory, wanted->word + ITAB_TYPE, &descriptor)))
+	    (wanted->kind != SW_WORD_ITAB || sw_go_itab_type(walk->go, wanted->word, &descriptor)))
 		type = sw_type_of_descriptor(walk->types, descriptor);
 	if (wanted->kind == SW_WORD_ELEMENT && sw_type_is_shape(sw_type_info(walk->types, type)))
 		type = 0;

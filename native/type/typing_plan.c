@@ -1,5 +1,6 @@
 /* The pointer slots of a type, flat: what a walk over millions of objects reads. */
 #include "go/arena_bitmap.h"
+#include "go/interface.h"
 #include "go/size_class.h"
 #include "type/typing_private.h"
 
@@ -11,9 +12,6 @@ enum {
 	MIN_SIZE_FOR_HEADER = 512, /* runtime/mbitmap.go minSizeForMallocHeader, Go 1.22 */
 	MAX_TINY_SIZE = 16,
 
-	TYPE_TFLAG = 20,
-	TYPE_KIND = 23,
-	DIRECT = 1 << 5, /* abi.KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
 };
 
 /* runtime/malloc.go mallocgc: the slot that one value is allocated in. */
@@ -101,11 +99,8 @@ static void set_mask(struct sw_type_plans *plans, const struct sw_type_info *inf
 
 static bool is_direct(const struct sw_go *go, sw_addr descriptor)
 {
-	uint8_t flags;
-	return descriptor &&
-	       sw_memory_u8(go->memory, descriptor + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND),
-			    &flags) &&
-	       flags & DIRECT;
+	bool is_direct;
+	return descriptor && sw_go_read_direct(go, descriptor, &is_direct) && is_direct;
 }
 
 /* What the runtime's own code takes any map or closure for. */

@@ -2,20 +2,16 @@
 #include "type/value.h"
 
 #include "base/utf8.h"
+#include "go/interface.h"
 #include "type/type_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum {
-	MAX_DEPTH = 3,	 /* of structs shown */
-	MAX_FIELDS = 8,	 /* of each */
-	MAP_SLOTS = 8,	 /* of a group or bucket */
-	ITAB_TYPE = 8,	 /* internal/abi ITab.Type */
-	TYPE_TFLAG = 20, /* internal/abi Type */
-	TYPE_KIND = 23,
-	DIRECT = 1 << 5, /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
+	MAX_DEPTH = 3,	/* of structs shown */
+	MAX_FIELDS = 8, /* of each */
+	MAP_SLOTS = 8,	/* of a group or bucket */
 };
 
 /* ---- values ---- */
@@ -162,20 +158,19 @@ static bool write_interface(struct reader *reader, const struct sw_type_info *in
 {
 	const struct sw_go *go = reader->go;
 	uint64_t word, data;
-	uint8_t flags;
+	bool is_direct;
 	if (!sw_memory_u64(go->memory, addr, &word) || !sw_memory_u64(go->memory, addr + 8, &data))
 		return unreadable(reader);
 	if (!word) {
 		sw_type_append(reader->out, reader->size, "nil");
 		return true;
 	}
-	if (!info->is_empty_interface && !sw_memory_u64(go->memory, word + ITAB_TYPE, &word))
+	if (!info->is_empty_interface && !sw_go_itab_type(go, word, &word))
 		return unreadable(reader);
 	sw_type type = sw_type_of_descriptor(reader->types, word);
-	if (!type ||
-	    !sw_memory_u8(go->memory, word + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND), &flags))
+	if (!type || !sw_go_read_direct(go, word, &is_direct))
 		return unreadable(reader);
-	return write_value(reader, type, flags & DIRECT ? addr + 8 : data, depth + 1);
+	return write_value(reader, type, is_direct ? addr + 8 : data, depth + 1);
 }
 
 static bool write_value(struct reader *reader, sw_type type, sw_addr addr, unsigned depth)
@@ -245,21 +240,14 @@ struct map_place {
 	uint64_t key_offset; /* of the slot's key in the group */
 };
 
-static const struct sw_type_field *field_of(const struct sw_type_info *info, const char *name)
-{
-	for (uint32_t i = 0; i < info->field_count; i++)
-		if (!strcasecmp(info->fields[i].name, name)) /* reflect writes Key, Elem */
-			return &info->fields[i];
-	return NULL;
-}
-
 /* slots [8]struct { key K; elem V } */
 static bool find_in_slots(const struct sw_types *types, const struct sw_type_field *slots,
 			  uint64_t offset, struct map_place *place)
 {
 	const struct sw_type_info *array = sw_type_info(types, slots->type);
 	const struct sw_type_info *slot = sw_type_info(types, array->elem);
-	const struct sw_type_field *key = field_of(slot, "key"), *elem = field_of(slot, "elem");
+	const struct sw_type_field *key = sw_type_part(slot, "key"),
+				   *elem = sw_type_part(slot, "elem");
 	if (!key || !elem || !slot->size || offset < slots->offset)
 		return false;
 	offset -= slots->offset;
@@ -297,9 +285,9 @@ static bool find_in_arrays(const struct sw_types *types, const struct sw_type_fi
 static bool find_in_group(const struct sw_types *types, const struct sw_type_info *group,
 			  uint64_t offset, struct map_place *place)
 {
-	const struct sw_type_field *slots = field_of(group, "slots");
-	const struct sw_type_field *keys = field_of(group, "keys");
-	const struct sw_type_field *elems = field_of(group, "elems");
+	const struct sw_type_field *slots = sw_type_part(group, "slots");
+	const struct sw_type_field *keys = sw_type_part(group, "keys");
+	const struct sw_type_field *elems = sw_type_part(group, "elems");
 	if (slots)
 		return find_in_slots(types, slots, offset, place);
 	return keys && elems && find_in_arrays(types, keys, elems, offset, place);

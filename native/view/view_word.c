@@ -1,12 +1,9 @@
 /* What one pointer looks at. */
 #include "view/view_word.h"
 
-enum {
-	ITAB_TYPE = 8,	 /* internal/abi ITab.Type */
-	TYPE_TFLAG = 20, /* internal/abi Type */
-	TYPE_KIND = 23,
-	DIRECT = 1 << 5, /* KindDirectIface until 1.25, TFlagDirectIface from 1.26 */
+#include "go/interface.h"
 
+enum {
 	/* What sw_view_resolve() is for: `cap` is the word before the pointer. */
 	OF_EFACE = SW_VIEW_UNKNOWN + 1,
 	OF_IFACE,
@@ -156,22 +153,22 @@ struct sw_error *sw_view_resolve(struct sw_view_scan *scan, struct sw_view *view
 	const struct sw_go *go = scan->live->go;
 	struct sw_view_target target = target_of(scan->live, view);
 	sw_addr descriptor = view->cap;
-	uint8_t kind = view->kind, flags;
+	uint8_t kind = view->kind;
+	bool is_direct;
 
 	if (kind <= SW_VIEW_UNKNOWN)
 		return NULL;
 	view->kind = SW_VIEW_UNKNOWN;
 	view->cap = view->len;
-	if (kind == OF_IFACE && !sw_memory_u64(go->memory, descriptor + ITAB_TYPE, &descriptor))
+	if (kind == OF_IFACE && !sw_go_itab_type(go, descriptor, &descriptor))
 		return NULL;
 	sw_type type = sw_type_of_descriptor(scan->live->types, descriptor);
-	if (!type || !sw_memory_u8(go->memory,
-				   descriptor + (go->minor >= 26 ? TYPE_TFLAG : TYPE_KIND), &flags))
+	if (!type || !sw_go_read_direct(go, descriptor, &is_direct))
 		return NULL;
 	struct sw_error *error = sw_view_plans_make(&scan->plans, type);
 	if (error)
 		return error;
-	if (flags & DIRECT)
+	if (is_direct)
 		describe_direct(scan, type, view);
 	else
 		set_value(scan, view, &target, type, sw_view_plans_of(&scan->plans, type)->size);
